@@ -1,0 +1,206 @@
+"""The one class a shop writes: how to read its products, orders and cart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.apps import apps
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from ..errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFacts:
+    """What we need to know of one product. ``category`` runs from the root to the leaf; prices are in the base currency."""
+
+    external_id: str
+    title: str
+    category: tuple[str, ...] = ()
+    price: Decimal | None = None
+    brand: str = ""
+    rating: float | None = None
+    image: str = ""
+    description: str = ""
+    available: bool = True
+
+
+class PurchaseLine(NamedTuple):
+    """One line of one order of the shop."""
+
+    line: str  # unique and lasting id of the line
+    order: str
+    user: str | None  # primary key of the account; None for a guest
+    item: str  # external id of the product
+    quantity: int
+    price: Decimal | None  # of one piece
+    time: datetime
+    refunded: int = 0  # pieces of `quantity` that were cancelled or given back
+
+
+class Catalog:
+    """Adapter between a shop and the recommendations; every method may be overridden.
+
+    The class attributes name fields (or dotted paths, or methods) of the product model::
+
+        class ShopCatalog(Catalog):
+            model = "shop.Product"
+            title = "name"
+            brand = "brand.name"
+            stock = "stock"
+    """
+
+    model: str | type[Model] | None = None
+    key = "pk"
+    title = "title"
+    price_field: str | None = "price"
+    category = "category"
+    brand: str | None = None
+    image: str | None = None
+    rating: str | None = None
+    description: str | None = None
+    stock: str | None = None
+    select_related: tuple[str, ...] = ()
+
+    # -- products ---------------------------------------------------------------------------------------------------
+
+    def products(self) -> QuerySet[Any]:
+        """Every product that may be shown to anyone; override to leave out drafts and the like."""
+        model = self._model()
+        products = model._default_manager.all()
+        return products.select_related(*self.select_related) if self.select_related else products
+
+    def items(self) -> Iterator[Any]:
+        """The products a sync walks through, a chunk at a time."""
+        return self.products().order_by("pk").iterator(chunk_size=2000)
+
+    def describe(self, product: Any) -> ItemFacts:
+        """The facts of one product, for the mirror."""
+        return ItemFacts(
+            external_id=self.external_id(product),
+            title=str(self._read(product, self.title) or ""),
+            category=self.category_path(self._read(product, self.category)),
+            price=self.base_price(product),
+            brand=str(self._read(product, self.brand) or ""),
+            rating=_number(self._read(product, self.rating)),
+            image=self.image_url(product),
+            description=str(self._read(product, self.description) or ""),
+            available=self.available(product, None),
+        )
+
+    def external_id(self, product: Any) -> str:
+        return str(self._read(product, self.key))
+
+    def in_bulk(self, ids: Iterable[str], request: HttpRequest | None) -> dict[str, Any]:
+        """The live products this customer may see, by external id, in one query. Ids that mean nothing are left out."""
+        field = self._model()._meta.pk if self.key == "pk" else self._model()._meta.get_field(self.key)
+        wanted = [value for value in map(_Cleaner(field), ids) if value is not None]
+        return {self.external_id(product): product for product in self.products().filter(**{f"{self.key}__in": wanted})}
+
+    def available(self, product: Any, request: HttpRequest | None) -> bool:
+        """Whether it can be bought now."""
+        return bool(self._read(product, self.stock)) if self.stock else True
+
+    def base_price(self, product: Any) -> Decimal | None:
+        """The list price, in the base currency."""
+        return _decimal(self._read(product, self.price_field))
+
+    def price(self, product: Any, request: HttpRequest | None) -> Decimal | None:
+        """The price this customer pays now."""
+        return self.base_price(product)
+
+    def url(self, product: Any) -> str:
+        return product.get_absolute_url() if hasattr(product, "get_absolute_url") else ""
+
+    def image_url(self, product: Any) -> str:
+        """Address of its picture; empty if it has none."""
+        image = self._read(product, self.image)
+        return (image.url if image else "") if hasattr(image, "url") else str(image or "")
+
+    def category_path(self, category: Any) -> tuple[str, ...]:
+        """Names from the root to the leaf of a path (text joined by " > ", a sequence) or of a node with ``parent``."""
+        if category is None or category == "":
+            return ()
+        if isinstance(category, str):
+            return tuple(part for part in map(str.strip, category.split(">")) if part)
+        if isinstance(category, list | tuple):
+            return tuple(map(str, category))
+        names = []
+        while category is not None and len(names) < 32:
+            names.append(str(getattr(category, "name", category)))
+            category = getattr(category, "parent", None)
+        return tuple(reversed(names))
+
+    # -- orders and cart --------------------------------------------------------------------------------------------
+
+    def purchases(self, since: datetime | None) -> Iterable[PurchaseLine]:
+        """Lines of the orders placed or changed at or after ``since`` (all if None), cancelled ones included.
+
+        A line that is cancelled or given back later comes again with ``refunded`` set. The default shop has no orders.
+        """
+        return ()
+
+    def cart(self, request: HttpRequest) -> list[Any]:
+        """The products in this customer's cart."""
+        return []
+
+    # -- the inside -------------------------------------------------------------------------------------------------
+
+    def _model(self) -> type[Model]:
+        if self.model is None:
+            raise ConfigurationError(
+                f'{type(self).__name__}.model is not set: name the product model, such as "shop.Product".'
+            )
+        if isinstance(self.model, str):
+            try:
+                return apps.get_model(self.model)
+            except (LookupError, ValueError) as error:
+                raise ConfigurationError(f"{type(self).__name__}.model = {self.model!r}: {error}") from error
+        return self.model
+
+    @staticmethod
+    def _read(product: Any, path: str | None) -> Any:
+        """Follow a dotted path; a missing link (no brand) reads as None, a callable at the end is called."""
+        value = product
+        for name in path.split(".") if path else ():
+            if value is None:
+                return None
+            value = getattr(value, name)
+        if path is None:
+            return None
+        return value() if callable(value) else value
+
+
+class _Cleaner:
+    """Turns a text id into the field's own type; None where it cannot be one, so that "abc" finds no integer key."""
+
+    def __init__(self, field: Any) -> None:
+        self.field = field
+
+    def __call__(self, value: str) -> Any:
+        try:
+            return self.field.to_python(value)
+        except ValidationError:
+            return None
+
+
+def _decimal(value: Any) -> Decimal | None:
+    """A price as a finite, non-negative Decimal; None for what is not one."""
+    if value is None or value == "":
+        return None
+    try:
+        price = Decimal(str(value))
+    except ArithmeticError:
+        return None
+    return price if price.is_finite() and price >= 0 else None
+
+
+def _number(value: Any) -> float | None:
+    price = _decimal(value)
+    return None if price is None else float(price)

@@ -1,0 +1,34 @@
+"""System checks: a mistake in the settings is said at start-up, with a remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, register
+
+from .catalog.adapter import Catalog
+from .conf import DEFAULTS, conf
+from .errors import ConfigurationError
+
+
+@register("ecomrec")
+def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """ecomrec.E001 unknown key · E002 unusable catalog."""
+    found: list[CheckMessage] = [
+        Error(
+            f'ECOMREC has no setting "{name}".',
+            hint=f"Known settings: {', '.join(sorted(DEFAULTS))}.",
+            id="ecomrec.E001",
+        )
+        for name in conf.given
+        if name not in DEFAULTS
+    ]
+    try:
+        catalog = conf.CATALOG
+    except ConfigurationError as error:
+        return [*found, Error(str(error), id="ecomrec.E002")]
+    if not (isinstance(catalog, type) and issubclass(catalog, Catalog)):
+        found.append(
+            Error('ECOMREC["CATALOG"] is not a subclass of ecomrec_django.catalog.adapter.Catalog.', id="ecomrec.E002")
+        )
+    return found

@@ -1,0 +1,90 @@
+"""The one ``ECOMREC`` settings dict: defaults, import strings, reload when tests change it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
+
+from .errors import ConfigurationError
+
+DEFAULTS: dict[str, Any] = {
+    # The shop's Catalog subclass, as a dotted path. The only setting a shop has to give.
+    "CATALOG": None,
+    # Folder of history files and model artifacts; a relative path starts at settings.BASE_DIR.
+    "ARTIFACTS": "var/ecomrec",
+    # URL name -> keyword argument holding the product's external id: these pages record `view_item`.
+    "TRACK_VIEWS": {},
+    # Called with the request; returns whether this shopper agreed to be recorded.
+    "CONSENT": "ecomrec_django.tracking.visitors.opt_in",
+    # Strategy name -> dotted path of a Strategy class; every one is trained and served.
+    "STRATEGIES": {
+        "bought_with": "ecomrec_django.strategies.bought_with.BoughtWith",
+        "upgrade_to": "ecomrec_django.strategies.upgrade_to.UpgradeTo",
+    },
+    # Offers in a block unless the tag or the API call says otherwise.
+    "LIMIT": 4,
+    # Alias in settings.CACHES that holds offer lists, and for how long (seconds; 0 turns caching off).
+    "CACHE": "default",
+    "CACHE_SECONDS": 60,
+    # Upper bounds of the training engine.
+    "MEMORY": "1500MB",
+    "THREADS": 2,
+    # Releases kept for roll back, the published one included.
+    "RELEASES_KEPT": 3,
+    # DRF throttle rates of the public endpoints.
+    "THROTTLE": "120/min",
+}
+
+# Keys whose values are dotted paths, resolved on first use.
+IMPORTED = frozenset({"CATALOG", "CONSENT"})
+
+
+class Conf:
+    """Attribute access to ``ECOMREC``: ``conf.LIMIT``, ``conf.CATALOG`` (the class itself)."""
+
+    def __init__(self) -> None:
+        self._cache: dict[str, Any] = {}
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What the project wrote, without defaults."""
+        return getattr(settings, "ECOMREC", {})
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in DEFAULTS:
+            raise AttributeError(f"ECOMREC has no setting {name!r}")
+        if name not in self._cache:
+            self._cache[name] = self._resolve(name, self.given.get(name, DEFAULTS[name]))
+        return self._cache[name]
+
+    def _resolve(self, name: str, value: Any) -> Any:
+        if name == "ARTIFACTS":
+            return Path(getattr(settings, "BASE_DIR", Path.cwd())) / value
+        if name in IMPORTED and value is None:
+            raise ConfigurationError(
+                f'Set ECOMREC["{name}"] to a dotted path, such as "shop.recommendations.ShopCatalog".'
+            )
+        if name in IMPORTED and isinstance(value, str):
+            try:
+                return import_string(value)
+            except ImportError as error:
+                raise ConfigurationError(f'ECOMREC["{name}"] = {value!r} cannot be imported: {error}') from error
+        return value
+
+    def reload(self) -> None:
+        self._cache.clear()
+
+
+conf = Conf()
+
+
+def _reload(*, setting: str, **kwargs: Any) -> None:
+    if setting in {"ECOMREC", "BASE_DIR"}:
+        conf.reload()
+
+
+setting_changed.connect(_reload)

@@ -1,0 +1,124 @@
+"""Generations of offer lists: trained, published and rolled back as a whole; and the merchant's word over them."""
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from .catalog import Category, Item
+
+
+class TrainingRun(models.Model):
+    """One walk from events to a release: what it does now, how it ended."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+
+    status = models.CharField(_("status"), max_length=8, choices=Status.choices, default=Status.RUNNING)
+    stage = models.CharField(_("stage"), max_length=64, blank=True)
+    percent = models.PositiveSmallIntegerField(_("percent"), default=0)
+    # Only events before this moment were learned from; null means all.
+    until = models.DateTimeField(_("until"), null=True, blank=True)
+    started = models.DateTimeField(_("started"), auto_now_add=True)
+    finished = models.DateTimeField(_("finished"), null=True, blank=True)
+    # What went wrong, for the merchant and the developer to read.
+    message = models.TextField(_("message"), blank=True)
+    # Seconds per stage, rows read, lists made.
+    metrics = models.JSONField(_("metrics"), default=dict, blank=True)
+
+    class Meta:
+        verbose_name = _("training run")
+        verbose_name_plural = _("training runs")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{_('Run')} {self.pk}"
+
+
+class Release(models.Model):
+    """One generation of offer lists."""
+
+    run = models.OneToOneField(TrainingRun, models.CASCADE, related_name="release", verbose_name=_("training run"))
+    created = models.DateTimeField(_("created"), auto_now_add=True)
+    # Lists and offers per strategy.
+    metrics = models.JSONField(_("metrics"), default=dict, blank=True)
+    # Set when every list is written: an incomplete release can never be published.
+    complete = models.BooleanField(_("complete"), default=False)
+    published_at = models.DateTimeField(_("last published"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("release")
+        verbose_name_plural = _("releases")
+        ordering = ["-id"]
+        permissions = [("publish_release", _("Can publish and roll back releases"))]
+
+    def __str__(self) -> str:
+        return f"{_('Release')} {self.pk}"
+
+
+class Publication(models.Model):
+    """The one pointer (a single row, id 1) to the release that pages show."""
+
+    release = models.ForeignKey(Release, models.PROTECT, related_name="+")
+    # The release shown before, to which a roll back returns.
+    previous = models.ForeignKey(Release, models.SET_NULL, null=True, related_name="+")
+
+    def __str__(self) -> str:
+        return str(self.release)
+
+
+class OfferList(models.Model):
+    """The ranked offers of one strategy for one anchor: an item, or a category for items without a list of their own."""
+
+    release = models.ForeignKey(Release, models.CASCADE, related_name="lists", verbose_name=_("release"))
+    strategy = models.CharField(_("strategy"), max_length=32)
+    anchor = models.ForeignKey(
+        Item, models.CASCADE, null=True, blank=True, related_name="lists", verbose_name=_("anchor")
+    )
+    category = models.ForeignKey(
+        Category, models.CASCADE, null=True, blank=True, related_name="lists", verbose_name=_("category")
+    )
+    # Compact JSON, best first: see `ecomrec_django.strategies.base.encode_offers`.
+    offers = models.TextField(_("offers"))
+
+    class Meta:
+        verbose_name = _("offer list")
+        verbose_name_plural = _("offer lists")
+        constraints = [
+            models.UniqueConstraint(fields=["release", "strategy", "anchor"], name="ecomrec_one_list_per_anchor"),
+            models.UniqueConstraint(fields=["release", "strategy", "category"], name="ecomrec_one_list_per_category"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.strategy} {self.anchor_id or self.category_id}"
+
+
+class Override(models.Model):
+    """A merchant's pin or block of one offer, which outlives releases."""
+
+    class Action(models.TextChoices):
+        PIN = "pin", _("pin")
+        BLOCK = "block", _("block")
+
+    strategy = models.CharField(_("strategy"), max_length=32)
+    anchor = models.ForeignKey(Item, models.CASCADE, related_name="overrides", verbose_name=_("anchor"))
+    offer = models.ForeignKey(Item, models.CASCADE, related_name="+", verbose_name=_("offer"))
+    action = models.CharField(_("action"), max_length=5, choices=Action.choices)
+    # Place of a pin among the pins, 1 first.
+    position = models.PositiveSmallIntegerField(_("position"), default=1)
+    note = models.CharField(_("note"), max_length=255, blank=True)
+    created = models.DateTimeField(_("created"), auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+
+    class Meta:
+        verbose_name = _("override")
+        verbose_name_plural = _("overrides")
+        constraints = [
+            models.UniqueConstraint(fields=["strategy", "anchor", "offer"], name="ecomrec_one_override_per_pair")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.offer_id}"
