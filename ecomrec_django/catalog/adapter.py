@@ -146,9 +146,9 @@ class Catalog:
         """
         return ()
 
-    def cart(self, request: HttpRequest) -> list[Any]:
-        """The products in this customer's cart."""
-        return []
+    def cart(self, request: HttpRequest) -> Iterable[str]:
+        """External ids of what is in this customer's cart; read once a request, so keep it to one query or none."""
+        return ()
 
     # -- the inside -------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,5 +24,7 @@ class TrainingData:
     engine: Engine
     history: str | pa.Table
     items: pa.Table
+    # Learn only from events before this moment; None for all.
+    until: datetime | None = None
     # Called with (steps done, steps in all) while a strategy works.
     progress: Callable[[int, int], None] = _silent
