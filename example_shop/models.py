@@ -31,6 +31,8 @@ class Product(models.Model):
     brand = models.CharField(max_length=255, blank=True)
     price = models.DecimalField(max_digits=10, decimal_places=2, null=True, blank=True)
     stock = models.PositiveIntegerField(default=100)
+    # Units sold so far, kept here so that "most popular first" needs no look at the orders.
+    sold = models.PositiveIntegerField(default=0)
     # Mean of the reviews' stars, kept beside them so that a listing costs one query.
     rating = models.FloatField(null=True, blank=True)
     image = models.ImageField(upload_to="products", blank=True, max_length=255)
@@ -39,12 +41,22 @@ class Product(models.Model):
 
     class Meta:
         ordering = ["title", "pk"]
+        indexes = [
+            models.Index(fields=["title"], name="shop_product_title"),
+            models.Index(fields=["-sold", "title"], name="shop_product_popular"),
+            models.Index(fields=["category", "-sold", "title"], name="shop_category_popular"),
+            models.Index(fields=["category", "price"], name="shop_category_price"),
+        ]
 
     def __str__(self) -> str:
         return self.title
 
     def get_absolute_url(self) -> str:
         return reverse("product", args=[self.sku])
+
+    @property
+    def buyable(self) -> bool:
+        return self.price is not None and self.stock > 0
 
 
 class Review(models.Model):
@@ -71,6 +83,8 @@ class Order(models.Model):
     # Null for a guest.
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="orders")
     email = models.EmailField(blank=True)
+    name = models.CharField(max_length=255, blank=True)
+    address = models.TextField(blank=True)
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.PAID)
     placed = models.DateTimeField(default=timezone.now, db_index=True)
     updated = models.DateTimeField(auto_now=True, db_index=True)
