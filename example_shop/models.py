@@ -23,6 +23,25 @@ class Category(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("category", args=[self.slug])
 
+    def ancestors(self) -> list["Category"]:
+        """The categories above this one, the root first."""
+        found, seen = [], {self.pk}
+        category = self.parent
+        while category is not None and category.pk not in seen:
+            seen.add(category.pk)
+            found.append(category)
+            category = category.parent
+        return found[::-1]
+
+    def subtree(self) -> set[int]:
+        """Keys of this category and of all below it; one query a level."""
+        found, level = {self.pk}, [self.pk]
+        while level:
+            below = Category.objects.filter(parent__in=level).order_by().values_list("pk", flat=True)
+            level = [pk for pk in below if pk not in found]
+            found.update(level)
+        return found
+
 
 class Product(models.Model):
     sku = models.CharField(max_length=64, unique=True)
@@ -57,6 +76,11 @@ class Product(models.Model):
     @property
     def buyable(self) -> bool:
         return self.price is not None and self.stock > 0
+
+    def rate(self) -> None:
+        """Bring ``rating`` up to date with the reviews."""
+        self.rating = self.reviews.aggregate(mean=models.Avg("rating"))["mean"]
+        self.save(update_fields=["rating", "updated"])
 
 
 class Review(models.Model):

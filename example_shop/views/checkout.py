@@ -1,0 +1,81 @@
+"""The cart, the checkout, and the order it makes."""
+
+from django.contrib import messages
+from django.http import Http404
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST, require_safe
+
+from ..cart import Cart
+from ..forms import AddForm, CheckoutForm, UpdateForm
+from ..models import Order, Product
+from ..orders import CannotOrder, place_order
+
+# Orders of this session, so that a guest can see what they ordered.
+SESSION_ORDERS = "orders"
+
+
+@require_safe
+def cart(request):
+    return render(request, "shop/cart.html", {"cart": Cart(request)})
+
+
+@require_POST
+def add(request):
+    form = AddForm(request.POST)
+    product = Product.objects.filter(sku=request.POST.get("sku", "")).first()
+    if product is None or not form.is_valid():
+        messages.error(request, "That could not be put into your cart.")
+    elif not product.buyable:
+        messages.error(request, f"“{product.title}” cannot be ordered at the moment.")
+    else:
+        Cart(request).add(product.sku, form.cleaned_data["quantity"])
+        messages.success(request, f"“{product.title}” is in your cart.")
+    return redirect(_next(request))
+
+
+@require_POST
+def update(request):
+    form = UpdateForm(request.POST)
+    if form.is_valid():
+        Cart(request).set(form.cleaned_data["sku"], form.cleaned_data["quantity"])
+    else:
+        messages.error(request, "Please give a quantity from 0 to 99.")
+    return redirect("cart")
+
+
+def checkout(request):
+    cart = Cart(request)
+    if not cart.ready:
+        messages.error(request, "Your cart cannot be ordered as it is." if cart else "Your cart is empty.")
+        return redirect("cart")
+    user = request.user if request.user.is_authenticated else None
+    initial = {"name": user.get_full_name(), "email": user.email} if user else {}
+    form = CheckoutForm(request.POST or None, initial={**initial, "total": cart.total})
+    if request.method == "POST" and form.is_valid():
+        try:
+            order = place_order(cart, user=user, **form.cleaned_data)
+        except CannotOrder as refusal:
+            messages.error(request, str(refusal))
+            return redirect("cart")
+        cart.clear()
+        request.session[SESSION_ORDERS] = [*request.session.get(SESSION_ORDERS, [])[-19:], order.number]
+        return redirect("order", order.number)
+    return render(request, "shop/checkout.html", {"cart": cart, "form": form})
+
+
+@require_safe
+def order(request, number):
+    order = get_object_or_404(Order.objects.prefetch_related("lines__product"), number=number)
+    own = request.user.is_authenticated and order.user_id == request.user.pk
+    if not own and number not in request.session.get(SESSION_ORDERS, []):
+        raise Http404("No such order of yours.")
+    return render(request, "shop/order.html", {"order": order, "own": own})
+
+
+def _next(request):
+    """Back to the page with the button, if it is one of ours."""
+    address = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure()):
+        return address
+    return "cart"
