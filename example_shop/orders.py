@@ -11,7 +11,7 @@ from .cart import Cart
 from .models import Order, OrderLine, Product
 
 
-class CannotOrder(Exception):
+class CannotOrderError(Exception):
     """The cart cannot be ordered as it is; the message says why, for the customer to read."""
 
 
@@ -23,18 +23,18 @@ def place_order(cart: Cart, *, user, name: str, email: str, address: str, total:
     the customer was shown.
 
     Raises:
-        CannotOrder: something is out of stock, no longer sold, or costs something else by now.
+        CannotOrderError: something is out of stock, no longer sold, or costs something else by now.
     """
     # In one order of rows for everybody, so that two checkouts cannot wait for each other.
     lines = sorted(cart.lines, key=lambda line: line.product.pk)
     if not lines:
-        raise CannotOrder("Your cart is empty.")
+        raise CannotOrderError("Your cart is empty.")
     for line in lines:
         left = Product.objects.filter(pk=line.product.pk, price=line.product.price, stock__gte=line.quantity)
         if not left.update(stock=F("stock") - line.quantity, sold=F("sold") + line.quantity):
-            raise CannotOrder(_refusal(line.product.pk, line.quantity))
+            raise CannotOrderError(_refusal(line.product.pk, line.quantity))
     if cart.total != total:
-        raise CannotOrder("Prices have changed since you saw them. Please look at your cart again.")
+        raise CannotOrderError("Prices have changed since you saw them. Please look at your cart again.")
     order = Order.objects.create(number=_number(), user=user, name=name, email=email, address=address)
     OrderLine.objects.bulk_create(
         OrderLine(

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 from ..cart import Cart
 from ..forms import AddForm, CheckoutForm, UpdateForm
 from ..models import Order, Product
-from ..orders import CannotOrder, place_order
+from ..orders import CannotOrderError, place_order
 
 # Orders of this session, so that a guest can see what they ordered.
 SESSION_ORDERS = "orders"
@@ -55,7 +55,7 @@ def checkout(request):
     if request.method == "POST" and form.is_valid():
         try:
             order = place_order(cart, user=user, **form.cleaned_data)
-        except CannotOrder as refusal:
+        except CannotOrderError as refusal:
             messages.error(request, str(refusal))
             return redirect("cart")
         cart.clear()
