@@ -1,0 +1,19 @@
+"""The merchant's room in the stock admin: every class here is a plain ``ModelAdmin``, to be subclassed by a project."""
+
+from .behaviour import EventAdmin, VisitorAdmin
+from .catalog import CategoryAdmin, ItemAdmin
+from .offer_lists import OfferListAdmin
+from .overrides import OverrideAdmin
+from .releases import ReleaseAdmin
+from .runs import TrainingRunAdmin
+
+__all__ = [
+    "CategoryAdmin",
+    "EventAdmin",
+    "ItemAdmin",
+    "OfferListAdmin",
+    "OverrideAdmin",
+    "ReleaseAdmin",
+    "TrainingRunAdmin",
+    "VisitorAdmin",
+]

@@ -1,0 +1,56 @@
+"""What shoppers did: the latest events, to see that they arrive. Nothing here names a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Max, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from ..models import Event, Visitor
+from .base import ReadOnlyAdmin
+
+RECENT = 100_000
+
+
+class RecentChangeList(ChangeList):
+    """Lists, filters and searches the newest ``RECENT`` rows alone, whatever the table holds."""
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        newest = self.model._default_manager.aggregate(newest=Max("pk"))["newest"] or 0
+        return super().get_queryset(request, exclude_parameters).filter(pk__gt=newest - RECENT)
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    list_display = ("time", "kind", "item", "quantity", "price", "basket", "visitor")
+    list_filter = ("kind",)
+    list_select_related = ("item", "visitor")
+    ordering = ("-pk",)
+    sortable_by = ()
+    search_fields = ("=item__external_id", "=visitor__key", "=basket")
+    search_help_text = _(
+        "Shop's id of an item, key of a visitor or number of an order, among the latest 100,000 events"
+    )
+    empty_hint = _("Nothing has been recorded yet: visit a product page, or run “manage.py ecomrec_import”.")
+    fields = ("kind", "visitor", "item", "time", "quantity", "price", "rating", "basket", "session")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
+        return super().get_queryset(request).defer("item__description")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return RecentChangeList
+
+
+@admin.register(Visitor)
+class VisitorAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "created")
+    ordering = ("-pk",)
+    sortable_by = ()
+    search_fields = ("key__exact",)
+    search_help_text = _("The whole key")
+    empty_hint = _("Nobody has been recorded yet.")
+    fields = ("key", "created")

@@ -1,0 +1,177 @@
+"""Releases: what each one changes, and the merchant's publish and roll back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _g
+from django.utils.translation import gettext_lazy as _
+
+from ..errors import EcomrecError
+from ..insights.diff import Change, diff, lists_of
+from ..models import Publication, Release
+from ..pipeline import publish as publishing
+from .base import ReadOnlyAdmin, strategy_label
+from .diffs import changed_rows, compared_with, count_table, lists_per_strategy
+from .runs import figure_table
+
+PER_PAGE = 20
+# Lists of one kind of change that may be looked at one after another.
+SAMPLED = 400
+
+
+@admin.register(Release)
+class ReleaseAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "published", "complete", "lists", "created", "published_at", "run")
+    list_select_related = ("run",)
+    ordering = ("-pk",)
+    sortable_by = ()
+    empty_hint = _("No release yet: run “manage.py ecomrec_train --publish”.")
+    change_form_template = "admin/ecomrec/release/change_form.html"
+    fields = ("published", "complete", "created", "published_at", "run", "figures")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Release]:
+        published = Publication.objects.filter(release=OuterRef("pk"))
+        return super().get_queryset(request).annotate(is_published=Exists(published))
+
+    def has_publish_permission(self, request: HttpRequest) -> bool:
+        """Who may publish and roll back; a project may override it."""
+        return request.user.has_perm("ecomrec.publish_release")
+
+    def get_urls(self) -> list[URLPattern]:
+        views = {"publish": self.publish_view, "rollback": self.rollback_view, "lists": self.lists_view}
+        own = [
+            path(f"<path:object_id>/{name}/", self.admin_site.admin_view(view), name=f"ecomrec_release_{name}")
+            for name, view in views.items()
+        ]
+        return [*own, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        release = self.get_object(request, unquote(object_id))
+        context: dict[str, Any] = {}
+        if release is not None and self.has_view_permission(request, release):
+            publication = Publication.objects.select_related("release", "previous").first()
+            previous = compared_with(release, publication, request.GET.get("against"))
+            may_publish = self.has_publish_permission(request)
+            is_published = publication is not None and publication.release_id == release.pk
+            context = {
+                "previous": previous,
+                "rows": count_table(diff(release, previous)) if previous else [],
+                "others": Release.objects.filter(complete=True).exclude(pk=release.pk).order_by("-pk")[:10],
+                "can_publish": may_publish and release.complete and not is_published,
+                "roll_back_to": publication.previous if may_publish and is_published and publication else None,
+            }
+        return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
+
+    def lists_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The lists that a release gains, loses or changes, a page at a time."""
+        release = self._visible(request, object_id)
+        previous = compared_with(release, Publication.objects.first(), request.GET.get("against"))
+        strategy, kind = request.GET.get("strategy", ""), request.GET.get("change", "")
+        if previous is None or kind not in set(Change):
+            raise Http404(_g("There is nothing to compare this release with."))
+        change = Change(kind)
+        counts = {row.strategy: getattr(row, kind) for row in diff(release, previous).strategies}
+        if strategy not in counts:
+            raise Http404(_g("Neither release has lists of this strategy."))
+        paginator = Paginator(range(min(counts[strategy], SAMPLED)), PER_PAGE)
+        page = paginator.get_page(request.GET.get("p"))
+        start = (page.number - 1) * PER_PAGE
+        lists = lists_of(release, previous, strategy, change)[start : start + PER_PAGE]
+        context = {
+            "title": _g("%(strategy)s: lists %(change)s")
+            % {"strategy": strategy_label(strategy), "change": change.label},
+            "subtitle": f"{release} – {previous}",
+            "previous": previous,
+            "strategy": strategy,
+            "change": change,
+            "total": counts[strategy],
+            "sampled": SAMPLED,
+            "page": page,
+            "rows": changed_rows(lists, change),
+        }
+        return self._page(request, release, "admin/ecomrec/release/lists.html", context)
+
+    def publish_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then show this release to shoppers."""
+        release = self._publishable(request, object_id)
+        context = {
+            "title": _g("Publish %(release)s?") % {"release": release},
+            "question": _g("From the next page on, shoppers see the lists of this release."),
+            "button": _g("Publish"),
+        }
+        return self._confirmed(request, release, context, lambda: publishing.publish(release), _g("Published"))
+
+    def rollback_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then show the release before the published one again."""
+        release = self._publishable(request, object_id)
+        publication = Publication.objects.select_related("previous").first()
+        if publication is None or publication.release_id != release.pk or publication.previous is None:
+            messages.error(request, _g("Only the published release can be rolled back, and only to a former one."))
+            return self._to(release)
+        context = {
+            "title": _g("Roll back to %(release)s?") % {"release": publication.previous},
+            "question": _g("From the next page on, shoppers see the lists of the former release again."),
+            "button": _g("Roll back"),
+        }
+        return self._confirmed(request, release, context, publishing.rollback, _g("Rolled back"))
+
+    def _confirmed(
+        self, request: HttpRequest, release: Release, context: dict[str, Any], act: Callable[[], Any], done: str
+    ) -> HttpResponse:
+        if request.method != "POST":
+            return self._page(request, release, "admin/ecomrec/release/confirm.html", context)
+        try:
+            act()
+        except EcomrecError as error:
+            messages.error(request, str(error))
+            return self._to(release)
+        self.log_change(request, release, done)
+        messages.success(request, _g("%(done)s: %(release)s.") % {"done": done, "release": release})
+        return self._to(release)
+
+    def _visible(self, request: HttpRequest, object_id: str) -> Release:
+        release = self.get_object(request, unquote(object_id))
+        if not self.has_view_permission(request, release):
+            raise PermissionDenied
+        if release is None:
+            raise Http404(_g("There is no such release."))
+        return release
+
+    def _publishable(self, request: HttpRequest, object_id: str) -> Release:
+        release = self._visible(request, object_id)
+        if not self.has_publish_permission(request):
+            raise PermissionDenied
+        return release
+
+    def _page(self, request: HttpRequest, release: Release, template: str, context: dict[str, Any]) -> HttpResponse:
+        request.current_app = self.admin_site.name
+        common = {**self.admin_site.each_context(request), "opts": self.opts, "original": release, "media": self.media}
+        return TemplateResponse(request, template, {**common, **context})
+
+    def _to(self, release: Release) -> HttpResponseRedirect:
+        return HttpResponseRedirect(reverse(f"{self.admin_site.name}:ecomrec_release_change", args=[release.pk]))
+
+    @admin.display(description=_("published"), boolean=True)
+    def published(self, release: Any) -> bool:
+        return release.is_published
+
+    @admin.display(description=_("lists"))
+    def lists(self, release: Release) -> str:
+        return " · ".join(f"{strategy_label(name)} {count}" for name, count in lists_per_strategy(release)) or "–"
+
+    @admin.display(description=_("metrics"))
+    def figures(self, release: Release) -> SafeString | str:
+        return figure_table(release.metrics) if release.metrics else "–"

@@ -1,0 +1,69 @@
+"""Training runs: how far they are, how they ended, and what they measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.utils.formats import number_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext_lazy as _
+
+from ..models import TrainingRun
+from .base import ReadOnlyAdmin
+
+
+@admin.register(TrainingRun)
+class TrainingRunAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "state", "progress", "stage", "short_message", "started")
+    list_filter = ("status",)
+    ordering = ("-pk",)
+    sortable_by = ()
+    empty_hint = _("Nothing has been trained yet: run “manage.py ecomrec_train --publish”.")
+    fields = ("state", "progress", "stage", "until", "started", "finished", "message", "figures")
+
+    @admin.display(description=_("status"))
+    def state(self, run: TrainingRun) -> SafeString:
+        return format_html(
+            '<span class="ecomrec-badge ecomrec-{}">{}</span>', run.status, TrainingRun.Status(run.status).label
+        )
+
+    @admin.display(description=_("progress"))
+    def progress(self, run: TrainingRun) -> SafeString:
+        return format_html(
+            '<progress class="ecomrec-progress" max="100" value="{0}" aria-label="{1}"></progress> {0} %',
+            run.percent,
+            _("progress"),
+        )
+
+    @admin.display(description=_("message"))
+    def short_message(self, run: TrainingRun) -> str:
+        return Truncator(run.message).chars(80)
+
+    @admin.display(description=_("metrics"))
+    def figures(self, run: TrainingRun) -> SafeString | str:
+        return figure_table(run.metrics) if run.metrics else "–"
+
+
+def figure_table(metrics: dict[str, Any]) -> SafeString:
+    """Nested metrics as a two-column table: ``{"seconds": {"pairs": 1.5}}`` reads "seconds · pairs  1.5"."""
+    rows = format_html_join("", '<tr><th scope="row">{}</th><td>{}</td></tr>', _flat(metrics))
+    return format_html('<table class="ecomrec-figures">{}</table>', rows)
+
+
+def _flat(metrics: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    for name, value in metrics.items():
+        here = (*path, str(name).replace("_", " "))
+        if isinstance(value, dict):
+            yield from _flat(value, here)
+        else:
+            yield " · ".join(here), _readable(value)
+
+
+def _readable(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return number_format(value, None if isinstance(value, int) else 3, force_grouping=True)

@@ -1,0 +1,133 @@
+"""The difference of two releases, on planted lists whose differences are known."""
+
+import pytest
+from django.core.cache import cache
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecomrec_django.insights.diff import Change, StrategyDiff, diff, list_change, lists_of
+from ecomrec_django.models import Category, Item, OfferList, Release, TrainingRun
+from ecomrec_django.strategies.base import Offer, Reason, encode_offers
+
+
+def text(*keys, score=1.0):
+    return encode_offers([Offer(key, score, Reason.POPULAR, 0, (3,)) for key in keys])
+
+
+def release(lists, complete=True):
+    """A release of ``{(strategy, item or category): text}``."""
+    made = Release.objects.create(run=TrainingRun.objects.create(), complete=complete)
+    for (strategy, owner), offers in lists.items():
+        key = "anchor" if isinstance(owner, Item) else "category"
+        OfferList.objects.create(release=made, strategy=strategy, offers=offers, **{key: owner})
+    return made
+
+
+@pytest.fixture
+def shop(db):
+    cache.clear()
+    items = [Item.objects.create(external_id=f"P{n}", title=f"P{n}", fingerprint="") for n in range(5)]
+    category = Category.objects.create(name="C", path="C", digest="c")
+    old = release(
+        {
+            ("a", items[0]): text("x", "y"),
+            ("a", items[1]): text("x"),
+            ("a", items[2]): text("x"),
+            ("a", category): text("z"),
+            ("gone", items[0]): text("x"),
+        }
+    )
+    new = release(
+        {
+            ("a", items[0]): text("x", "y"),
+            ("a", items[1]): text("y"),
+            ("a", items[3]): text("x"),
+            ("a", items[4]): text("x"),
+            ("a", category): text("w"),
+            ("fresh", items[0]): text("x"),
+        }
+    )
+    return old, new, items, category
+
+
+def test_lists_are_counted_as_gained_lost_changed_and_unchanged(shop):
+    old, new, _items, _category = shop
+    found = diff(new, old)
+    assert (found.release, found.previous) == (new, old)
+    assert found.strategies == [
+        StrategyDiff("a", gained=2, lost=1, changed=2, unchanged=1),
+        StrategyDiff("fresh", gained=1, lost=0, changed=0, unchanged=0),
+        StrategyDiff("gone", gained=0, lost=1, changed=0, unchanged=0),
+    ]
+
+
+def test_the_way_back_loses_what_the_way_there_gained(shop):
+    old, new, _items, _category = shop
+    there, back = diff(new, old).strategies, diff(old, new).strategies
+    assert [(row.gained, row.lost, row.changed) for row in there] == [
+        (row.lost, row.gained, row.changed) for row in back
+    ]
+
+
+def test_a_release_does_not_differ_from_itself(shop):
+    old = shop[0]
+    assert all(row.gained == row.lost == row.changed == 0 for row in diff(old, old).strategies)
+
+
+def test_the_lists_behind_each_count_can_be_looked_at(shop):
+    old, new, items, category = shop
+    owners = {change: [row.anchor or row.category for row in lists_of(new, old, "a", change)] for change in Change}
+    assert owners[Change.GAINED] == items[3:5]
+    assert owners[Change.LOST] == [items[2]]
+    assert set(owners[Change.CHANGED]) == {items[1], category}
+
+
+def test_a_changed_list_carries_its_former_text(shop):
+    old, new, items, category = shop
+    before = {row.anchor or row.category: row.before for row in lists_of(new, old, "a", Change.CHANGED)}
+    assert before == {items[1]: text("x"), category: text("z")}
+
+
+def test_a_complete_release_is_compared_once(shop, django_assert_num_queries):
+    old, new, _items, _category = shop
+    first = diff(new, old)
+    with django_assert_num_queries(0):
+        assert diff(new, old) == first
+
+
+def test_a_release_still_being_written_is_compared_anew(shop):
+    old, _new, items, _category = shop
+    growing = release({("a", items[0]): text("x", "y")}, complete=False)
+    assert diff(growing, old).strategies[0].gained == 0
+    OfferList.objects.create(release=growing, strategy="a", anchor=items[4], offers=text("x"))
+    assert diff(growing, old).strategies[0].gained == 1
+
+
+def test_the_number_of_queries_does_not_grow_with_the_lists(shop, django_assert_num_queries):
+    old, _new, items, _category = shop
+    empty = release({})
+    with django_assert_num_queries(6):
+        diff(empty, old)
+    bigger = release({(name, item): text("x") for name in ("a", "b") for item in items})
+    with django_assert_num_queries(6):
+        diff(bigger, old)
+
+
+def test_new_figures_alone_move_nothing():
+    change = list_change(text("x", "y", score=0.5), text("x", "y", score=0.4))
+    assert (change.entering, change.leaving, change.kept, change.moved) == ([], [], ["x", "y"], False)
+
+
+def test_a_new_order_is_a_move():
+    assert list_change(text("x", "y"), text("y", "x")).moved
+
+
+keys = st.lists(st.sampled_from("abcdefgh"), unique=True)
+
+
+@given(keys, keys)
+def test_what_enters_and_stays_is_the_new_list_and_what_leaves_and_stays_the_old_one(old, new):
+    change = list_change(text(*old), text(*new))
+    assert sorted(change.entering + change.kept) == sorted(new)
+    assert sorted(change.leaving + change.kept) == sorted(old)
+    assert not set(change.entering) & set(change.leaving)
