@@ -6,19 +6,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from django.apps import apps
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, DataError
 
 
 @dataclass(frozen=True, slots=True)
 class ItemFacts:
-    """What we need to know of one product. ``category`` runs from the root to the leaf; prices are in the base currency."""
+    """What we need to know of one product: ``category`` from the root to the leaf, the price in the base currency."""
 
     external_id: str
     title: str
@@ -85,8 +86,8 @@ class Catalog:
         return ItemFacts(
             external_id=self.external_id(product),
             title=str(self._read(product, self.title) or ""),
-            category=self.category_path(self._read(product, self.category)),
-            price=self.base_price(product),
+            category=self.product_category(product),
+            price=self._checked_price(product),
             brand=str(self._read(product, self.brand) or ""),
             rating=_number(self._read(product, self.rating)),
             image=self.image_url(product),
@@ -123,6 +124,15 @@ class Catalog:
         image = self._read(product, self.image)
         return (image.url if image else "") if hasattr(image, "url") else str(image or "")
 
+    def product_category(self, product: Any) -> tuple[str, ...]:
+        """The category path of a product. A tree is walked once per category, not once per product."""
+        node = getattr(product, f"{self.category}_id", None)
+        if node is None:
+            return self.category_path(self._read(product, self.category))
+        if node not in self._paths:
+            self._paths[node] = self.category_path(self._read(product, self.category))
+        return self._paths[node]
+
     def category_path(self, category: Any) -> tuple[str, ...]:
         """Names from the root to the leaf of a path (text joined by " > ", a sequence) or of a node with ``parent``."""
         if category is None or category == "":
@@ -131,7 +141,7 @@ class Catalog:
             return tuple(part for part in map(str.strip, category.split(">")) if part)
         if isinstance(category, list | tuple):
             return tuple(map(str, category))
-        names = []
+        names: list[str] = []
         while category is not None and len(names) < 32:
             names.append(str(getattr(category, "name", category)))
             category = getattr(category, "parent", None)
@@ -152,6 +162,16 @@ class Catalog:
 
     # -- the inside -------------------------------------------------------------------------------------------------
 
+    @cached_property
+    def _paths(self) -> dict[Any, tuple[str, ...]]:
+        return {}
+
+    def _checked_price(self, product: Any) -> Decimal | None:
+        price = self.base_price(product)
+        if price is None and (given := self._read(product, self.price_field)) not in (None, ""):
+            raise DataError(f"the price {given!r} is not a finite number from 0 up")
+        return price
+
     def _model(self) -> type[Model]:
         if self.model is None:
             raise ConfigurationError(
@@ -171,7 +191,10 @@ class Catalog:
         for name in path.split(".") if path else ():
             if value is None:
                 return None
-            value = getattr(value, name)
+            try:
+                value = getattr(value, name)
+            except ObjectDoesNotExist:
+                return None
         if path is None:
             return None
         return value() if callable(value) else value

@@ -4,6 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from .catalog import Item
+from .fields import ExactCharField
 
 
 class Kind(models.TextChoices):
@@ -50,8 +51,8 @@ class Event(models.Model):
     # The shop's order, shared by all lines of one purchase.
     basket = models.CharField(_("order"), max_length=64, blank=True)
     session = models.CharField(_("session"), max_length=64, blank=True)
-    # Where the row came from ("order-line:17"): a second import of the same thing is refused by the database.
-    key = models.CharField(max_length=80, unique=True, null=True, blank=True, editable=False)
+    # Where the row came from ("purchase:17"): a second import of the same thing is refused by the database.
+    key = ExactCharField(max_length=160, unique=True, null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("event")

@@ -3,6 +3,8 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from .fields import ExactCharField
+
 CATEGORY_SEPARATOR = " > "
 
 
@@ -38,7 +40,7 @@ def aisle_path(path: tuple[str, ...]) -> tuple[str, ...]:
 class Item(models.Model):
     """One product of the shop, as it was at the last sync."""
 
-    external_id = models.CharField(_("shop's id"), max_length=128, unique=True)
+    external_id = ExactCharField(_("shop's id"), max_length=128, unique=True)
     title = models.CharField(_("title"), max_length=255)
     category = models.ForeignKey(
         Category, models.SET_NULL, null=True, blank=True, related_name="items", verbose_name=_("category")

@@ -69,7 +69,7 @@ class Publication(models.Model):
 
 
 class OfferList(models.Model):
-    """The ranked offers of one strategy for one anchor: an item, or a category for items without a list of their own."""
+    """The ranked offers of one strategy for one anchor: an item, or a category for items without their own list."""
 
     release = models.ForeignKey(Release, models.CASCADE, related_name="lists", verbose_name=_("release"))
     strategy = models.CharField(_("strategy"), max_length=32)

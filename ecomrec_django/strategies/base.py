@@ -99,7 +99,7 @@ class Anchor(NamedTuple):
 def encode_offers(offers: Sequence[Offer]) -> str:
     """Compact JSON ``[[item, score, reason, aisle, evidence…], …]``; numbers keep four significant digits."""
     return json.dumps(
-        [[o.item, _short(o.score), int(o.reason), o.aisle, *map(_short, o.evidence)] for o in offers],
+        [[o.item, short(o.score), int(o.reason), o.aisle, *map(short, o.evidence)] for o in offers],
         separators=(",", ":"),
     )
 
@@ -111,7 +111,8 @@ def decode_offers(text: str) -> list[Offer]:
     ]
 
 
-def _short(number: float | None) -> float | int | None:
+def short(number: float | None) -> float | int | None:
+    """Four significant digits; None for what is not finite."""
     if number is None or not math.isfinite(number):
         return None
     value = float(f"{number:.4g}")

@@ -1,0 +1,29 @@
+"""Show a release to shoppers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ...errors import EcomrecError
+from ...models import Release
+from ...pipeline.publish import publish
+
+
+class Command(BaseCommand):
+    help = "Publish a release: from the next page on, shoppers see its lists."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("release", type=int, metavar="RELEASE", help="number of the release")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        release = Release.objects.filter(pk=options["release"]).first()
+        if release is None:
+            known = ", ".join(map(str, Release.objects.filter(complete=True).values_list("pk", flat=True)[:10]))
+            raise CommandError(f"There is no release {options['release']}. Complete releases: {known or 'none'}.")
+        try:
+            publish(release)
+        except EcomrecError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"Release {release.pk} is published.")

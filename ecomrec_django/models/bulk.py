@@ -1,0 +1,88 @@
+"""Rows by the hundred thousand: one prepared INSERT, no model instances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from itertools import islice
+from typing import Any, TypeVar, cast
+
+from django.conf import settings
+from django.db import connections, models, router
+from django.db.models.constants import OnConflict
+from django.utils import timezone
+
+CHUNK = 10_000
+# Values in one `IN (…)`, well under SQLite's 32,766 parameters.
+LOOKUP = 5_000
+
+T = TypeVar("T")
+
+
+def insert(model: type[models.Model], fields: Sequence[str], rows: list[Any], *, ignore: bool = False) -> int:
+    """Insert ``rows`` (values as the database driver takes them, in the order of ``fields``); returns how many.
+
+    With ``ignore`` a row whose unique key is taken already is passed over. Values must have been checked: MySQL, told
+    to ignore, would also cut what is too long.
+    """
+    if not rows:
+        return 0
+    using = router.db_for_write(model)
+    connection = connections[using]
+    quote = connection.ops.quote_name
+    columns = [str(cast(models.Field, model._meta.get_field(name)).column) for name in fields]
+    conflict = OnConflict.IGNORE if ignore else None
+    suffix = connection.ops.on_conflict_suffix_sql(fields, conflict, [], []) if ignore else ""
+    sql = (
+        f"{connection.ops.insert_statement(on_conflict=conflict)} {quote(model._meta.db_table)} "
+        f"({', '.join(map(quote, columns))}) VALUES ({', '.join(['%s'] * len(columns))}) {suffix}"
+    )
+    with connection.cursor() as cursor:
+        cursor.executemany(sql.rstrip(), rows)
+        return cursor.rowcount
+
+
+def chunks(rows: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """``rows`` in lists of at most ``size``."""
+    iterator = iter(rows)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def aware(moment: datetime) -> datetime:
+    """``moment`` with a time zone: one without is taken to be in the project's own."""
+    return timezone.make_aware(moment, timezone.get_default_timezone()) if timezone.is_naive(moment) else moment
+
+
+class Values:
+    """Turns times and prices into the form one model's database driver takes, remembering the latest ones.
+
+    The lines of an order share their time, and a shop has far fewer prices than sales.
+    """
+
+    REMEMBERED = 200_000
+
+    def __init__(self, model: type[models.Model]) -> None:
+        self._ops = connections[router.db_for_write(model)].ops
+        self._times: dict[datetime, Any] = {}
+        self._prices: dict[Decimal, Any] = {}
+
+    def time(self, moment: datetime) -> Any:
+        if moment not in self._times:
+            if len(self._times) > self.REMEMBERED:
+                self._times.clear()
+            stored = aware(moment)
+            if not settings.USE_TZ:
+                stored = timezone.make_naive(stored, timezone.get_default_timezone())
+            self._times[moment] = self._ops.adapt_datetimefield_value(stored)
+        return self._times[moment]
+
+    def price(self, price: Decimal | None) -> Any:
+        if price is None:
+            return None
+        if price not in self._prices:
+            if len(self._prices) > self.REMEMBERED:
+                self._prices.clear()
+            self._prices[price] = self._ops.adapt_decimalfield_value(price, 12, 2)
+        return self._prices[price]

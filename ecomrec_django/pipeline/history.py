@@ -1,0 +1,172 @@
+"""Event rows, copied once to Parquet files, a folder per month: what learners read.
+
+The files are derived: they can be rebuilt at any time. Each export writes, per month, one file named after the range
+of event ids it covers, under a temporary name; only when all are renamed does the checkpoint move. Files beyond the
+checkpoint are leftovers of an export that was cut short, and are removed by the next one.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.db import connections, router
+from django.db.models import Max
+from django.utils import timezone
+
+from ..conf import conf
+from ..learning.interactions import HISTORY, schema
+from ..models import Checkpoint, Event
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINT = "history"
+CHUNK = 100_000
+_NAME = re.compile(r"(\d+)-(\d+)\.parquet")
+
+
+@dataclass(frozen=True)
+class HistoryReport:
+    """``rows`` new in this export, ``total`` in the whole history; ``rebuilt``: why it was begun afresh, if it was."""
+
+    rows: int
+    total: int
+    rebuilt: str = ""
+
+
+def folder() -> Path:
+    """Where the files are: ``<ARTIFACTS>/history/<year>-<month>/<first event>-<last event>.parquet``."""
+    return conf.ARTIFACTS / "history"
+
+
+def export_history(progress: Callable[[int, int], None] | None = None) -> HistoryReport:
+    """Copy the events since the last export. Where files, checkpoint and table disagree, rebuild and say so."""
+    checkpoint, _ = Checkpoint.objects.get_or_create(name=CHECKPOINT)
+    last, rows = checkpoint.position.get("event", 0), checkpoint.position.get("rows", 0)
+    _sweep(last)
+    if wrong := _disagreement(last, rows):
+        logger.warning("The history is rebuilt: %s.", wrong)
+        return rebuild_history(progress, wrong)
+    new = _append(last, rows, progress)
+    return HistoryReport(new, rows + new)
+
+
+def rebuild_history(progress: Callable[[int, int], None] | None = None, reason: str = "asked for") -> HistoryReport:
+    """Write all files afresh from the Event table."""
+    Checkpoint.objects.update_or_create(name=CHECKPOINT, defaults={"position": {}})
+    if folder().exists():
+        shutil.rmtree(folder())
+    rows = _append(0, 0, progress)
+    return HistoryReport(rows, rows, reason)
+
+
+def _sweep(last: int) -> None:
+    for path in folder().glob("*/*"):
+        name = _NAME.fullmatch(path.name)
+        if name is None or int(name[2]) > last:
+            path.unlink()
+
+
+def _disagreement(last: int, rows: int) -> str:
+    """Why the files cannot be added to; empty if they can."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        written = sum(pq.read_metadata(path).num_rows for path in folder().glob("*/*.parquet"))
+    except (OSError, pa.ArrowInvalid) as error:
+        return f"a file cannot be read ({error})"
+    if written != rows:
+        return f"its files hold {written} events, its checkpoint says {rows}"
+    # Fewer: events were erased. More: a transaction that began before the last export ended after it.
+    if (stored := Event.objects.filter(pk__lte=last).count()) != rows:
+        return f"the database now has {stored} events where {rows} were exported"
+    return ""
+
+
+def _append(last: int, rows: int, progress: Callable[[int, int], None] | None) -> int:
+    """Export the events after ``last``, and move the checkpoint there."""
+    import pyarrow.parquet as pq
+
+    end = Event.objects.aggregate(last=Max("pk"))["last"] or 0
+    if end <= last:
+        return 0
+    name = f"{last + 1}-{end}.parquet"
+    done = 0
+    writers: dict[str, tuple[Path, Any]] = {}
+    try:
+        for table in _tables(last, end):
+            for month, part in _by_month(table):
+                if month not in writers:
+                    (folder() / month).mkdir(parents=True, exist_ok=True)
+                    path = folder() / month / f"{name}.part"
+                    writers[month] = path, pq.ParquetWriter(path, table.schema, compression="zstd")
+                writers[month][1].write_table(part)
+            done += table.num_rows
+            if progress:
+                progress(done, max(done, end - last))
+    finally:
+        for _, writer in writers.values():
+            writer.close()
+    for path, _ in writers.values():
+        path.rename(path.with_suffix(""))
+    position = {"event": end, "rows": rows + done}
+    Checkpoint.objects.filter(name=CHECKPOINT).update(position=position, updated=timezone.now())
+    return done
+
+
+def _tables(last: int, end: int) -> Iterator[pa.Table]:
+    """The events of ids (last, end], as Arrow tables of columns HISTORY, a chunk at a time."""
+    import pyarrow as pa
+
+    connection = connections[router.db_for_read(Event)]
+    # Numbers leave the database as such: a Decimal or a model instance per row would take most of the time.
+    sql = (
+        "SELECT id, COALESCE(visitor_id, 0), item_id, kind, quantity, price * 1e0, rating, time, basket, session "
+        f"FROM {connection.ops.quote_name(Event._meta.db_table)} WHERE id > %s AND id <= %s "
+        f"ORDER BY id LIMIT {CHUNK}"  # noqa: S608
+    )
+    types = schema(HISTORY)
+    with connection.cursor() as cursor:
+        while last < end:
+            cursor.execute(sql, [last, end])
+            columns: list[Any] = list(zip(*cursor.fetchall(), strict=True))
+            if not columns:
+                return
+            last = columns[0][-1]
+            arrays = [
+                _times(values, connection.timezone_name) if field.name == "time" else pa.array(values, field.type)
+                for values, field in zip(columns, types, strict=True)
+            ]
+            yield pa.Table.from_arrays(arrays, schema=types)
+
+
+def _times(values: tuple[Any, ...], zone: str) -> pa.Array:
+    """Times as the driver gives them (text in SQLite, naive datetimes in MySQL) in the connection's zone, to UTC."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if isinstance(values[0], str):
+        times = pa.array(values, pa.string()).cast(pa.timestamp("us"))
+    else:
+        times = pa.array([value.replace(tzinfo=None) for value in values], pa.timestamp("us"))
+    local = pc.assume_timezone(times, zone, ambiguous="earliest", nonexistent="latest")
+    return local.cast(pa.timestamp("us", tz="UTC"))
+
+
+def _by_month(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    import numpy as np
+    import pyarrow.compute as pc
+
+    times = table["time"].combine_chunks()
+    months = np.asarray(pc.year(times)) * 100 + np.asarray(pc.month(times))
+    for month in np.unique(months):
+        yield f"{month // 100:04d}-{month % 100:02d}", table.filter(months == month)

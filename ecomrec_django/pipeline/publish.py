@@ -1,0 +1,72 @@
+"""Which release pages show: one pointer, moved in one transaction."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from ..conf import conf
+from ..errors import TrainingError
+from ..models import OfferList, Publication, Release, TrainingRun
+from ..models.bulk import LOOKUP
+
+
+@transaction.atomic
+def publish(release: Release) -> None:
+    """Show ``release`` from now on; the one shown before is what a roll back returns to.
+
+    Raises TrainingError if its lists are not all written.
+    """
+    release = Release.objects.select_for_update().get(pk=release.pk)
+    if not release.complete:
+        raise TrainingError(f"Release {release.pk} is not complete and cannot be published; train again.")
+    publication = Publication.objects.select_for_update().filter(pk=1).first()
+    if publication is None:
+        Publication.objects.create(pk=1, release=release)
+    elif publication.release_id != release.pk:
+        publication.previous_id = publication.release_id
+        publication.release = release
+        publication.save()
+    release.published_at = timezone.now()
+    release.save(update_fields=["published_at"])
+
+
+@transaction.atomic
+def rollback() -> Release:
+    """Return to the release shown before, and hand it back; a second roll back goes one further.
+
+    Raises TrainingError if there is none.
+    """
+    publication = Publication.objects.select_for_update().select_related("previous").filter(pk=1).first()
+    if publication is None:
+        raise TrainingError("Nothing is published yet, so there is nothing to roll back.")
+    target = publication.previous
+    if target is None or not target.complete:
+        raise TrainingError(f"There is no release before {publication.release_id} to roll back to.")
+    publication.release = target
+    publication.previous = (
+        Release.objects.filter(complete=True, published_at__isnull=False, pk__lt=target.pk).order_by("-pk").first()
+    )
+    publication.save()
+    target.published_at = timezone.now()
+    target.save(update_fields=["published_at"])
+    return target
+
+
+def prune() -> int:
+    """Delete releases beyond ``ECOMREC["RELEASES_KEPT"]`` and unfinished ones, never the published or the previous.
+
+    Returns how many went. Lists go in small chunks, so that no page waits long.
+    """
+    publication = Publication.objects.filter(pk=1).first()
+    kept: set[int | None] = {publication.release_id, publication.previous_id} if publication else set()
+    newest = Release.objects.filter(complete=True).order_by("-pk").values_list("pk", flat=True)
+    kept |= set(newest[: max(conf.RELEASES_KEPT, 1)])
+    old = Release.objects.exclude(pk__in=[pk for pk in kept if pk]).exclude(run__status=TrainingRun.Status.RUNNING)
+    deleted = 0
+    for pk in list(old.values_list("pk", flat=True)):
+        while some := list(OfferList.objects.filter(release_id=pk).values_list("pk", flat=True)[:LOOKUP]):
+            OfferList.objects.filter(pk__in=some).delete()
+        Release.objects.filter(pk=pk).delete()
+        deleted += 1
+    return deleted

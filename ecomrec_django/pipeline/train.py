@@ -1,0 +1,227 @@
+"""From events to a release: history, strategies, lists."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from ..conf import conf
+from ..errors import ConfigurationError, EcomrecError, TrainingError
+from ..learning.interactions import ITEMS, schema
+from ..learning.training_data import TrainingData
+from ..models import Item, OfferList, Publication, Release, TrainingRun
+from ..models.bulk import chunks, insert
+from ..strategies.base import Lists, Strategy
+from .history import HistoryReport, export_history, folder
+from .lists import ItemNames, encoded
+from .lock import only_one
+from .progress import Progress, Reporter
+from .publish import prune, publish
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+logger = logging.getLogger(__name__)
+
+# Lists of one transaction: few enough that a shopper's write never waits long.
+LISTS_PER_TRANSACTION = 5_000
+SHARES = {"history": 15, "strategy": 20, "lists": 25, "publish": 5}
+
+
+class Stage(NamedTuple):
+    """Work to do before the history is read, such as the import of orders.
+
+    ``work`` is called with a progress callable (done, total); what it returns goes into the run's metrics.
+    """
+
+    name: str
+    share: int
+    work: Callable[[Callable[[int, int], None]], Any]
+
+
+def train(
+    until: datetime | None = None,
+    publish: bool = False,
+    progress: Progress | None = None,
+    before: Sequence[Stage] = (),
+) -> TrainingRun:
+    """Make a release from the events before ``until`` (all if None), and with ``publish`` show it to shoppers.
+
+    Returns the finished run, whose ``release`` is complete and whose ``message`` says what a merchant should know.
+    Raises TrainingError if another training is running, or after marking this run failed; what is published then stays.
+    """
+    strategies = _strategies()
+    with only_one():
+        _bury_the_dead()
+        run = TrainingRun.objects.create(until=until)
+        try:
+            _Training(run, strategies, progress, before).walk(publish)
+        except EcomrecError as error:
+            _fail(run, str(error))
+            raise
+        except Exception as error:
+            logger.exception("Training run %s failed in stage %s", run.pk, run.stage)
+            _fail(run, f"{run.stage}: {type(error).__name__}: {error}")
+            raise TrainingError(
+                f"Training run {run.pk} failed in stage “{run.stage}”: {type(error).__name__}: {error}. "
+                "What is published stays as it is."
+            ) from error
+        except BaseException:
+            _fail(run, f"Stopped in stage {run.stage}.")
+            raise
+    return run
+
+
+class _Training:
+    def __init__(
+        self, run: TrainingRun, strategies: dict[str, Strategy], progress: Progress | None, before: Sequence[Stage]
+    ) -> None:
+        self.run = run
+        self.strategies = strategies
+        self.before = before
+        total = sum(SHARES.values()) + SHARES["strategy"] * (len(strategies) - 1) + sum(stage.share for stage in before)
+        self.report = Reporter(run, total, progress)
+
+    def walk(self, publishes: bool) -> None:
+        for stage in self.before:
+            with self.report.stage(stage.name, stage.share):
+                self.run.metrics[stage.name] = stage.work(self.report)
+        with self.report.stage("history", SHARES["history"]):
+            history = export_history(self.report)
+            items = items_table()
+        self.run.metrics.update(events=history.total, items=items.num_rows)
+        self.run.save(update_fields=["metrics"])
+        release = self._write(self._learn(history, items), items)
+        with self.report.stage("publish", SHARES["publish"]):
+            self._finish(release, history, publishes)
+
+    def _learn(self, history: HistoryReport, items: pa.Table) -> list[tuple[str, str, Lists]]:
+        """(strategy, kind of owner, lists) of all strategies; none where there is nothing to learn from."""
+        from ..learning.engine import Engine
+        from ..learning.interactions import HISTORY
+
+        made: list[tuple[str, str, Lists]] = []
+        if items.num_rows == 0:
+            return made
+        data = TrainingData(
+            engine=Engine(memory=conf.MEMORY, threads=conf.THREADS),
+            history=str(folder()) if history.total else schema(HISTORY).empty_table(),
+            items=items,
+            until=self.run.until,
+            progress=self.report,
+        )
+        for name, strategy in self.strategies.items():
+            with self.report.stage(name, SHARES["strategy"]):
+                lists = strategy.make(data)
+            made += [(name, "anchor", lists.by_item), (name, "category", lists.by_category)]
+        return made
+
+    def _write(self, made: list[tuple[str, str, Lists]], items: pa.Table) -> Release:
+        release = Release.objects.create(run=self.run)
+        names = ItemNames.of(items)
+        total, done = sum(len(lists.owners) for _, _, lists in made), 0
+        with self.report.stage("lists", SHARES["lists"]):
+            for strategy, owner, lists in made:
+                written = 0
+                for owners, texts in encoded(lists, names):
+                    rows = [(release.pk, strategy, pk, text) for pk, text in zip(owners, texts, strict=True)]
+                    for some in chunks(rows, LISTS_PER_TRANSACTION):
+                        with transaction.atomic():
+                            insert(OfferList, ("release", "strategy", owner, "offers"), some)
+                        done += len(some)
+                        self.report(done, total)
+                    written += len(rows)
+                figures = release.metrics.setdefault(strategy, {"lists": 0, "category_lists": 0, "offers": 0})
+                figures["lists" if owner == "anchor" else "category_lists"] += written
+                figures["offers"] += len(lists.items)
+        release.complete = True
+        release.save(update_fields=["metrics", "complete"])
+        return release
+
+    def _finish(self, release: Release, history: HistoryReport, publishes: bool) -> None:
+        lists = sum(figures["lists"] + figures["category_lists"] for figures in release.metrics.values())
+        said = [f"Release {release.pk}: {lists} offer lists."]
+        if not self.run.metrics["items"]:
+            said.append("The catalog has no products; there is nothing to recommend yet.")
+        elif not history.total:
+            said.append("There are no orders or other events yet; the lists are made from the catalog alone.")
+        if history.rebuilt:
+            said.append(f"The history was rebuilt: {history.rebuilt}.")
+        if publishes and not lists and Publication.objects.exists():
+            said.append("It is empty and was not published, so that shoppers keep the offers they have.")
+        elif publishes:
+            publish(release)
+            said.append("It is published.")
+        prune()
+        self.run.status = TrainingRun.Status.DONE
+        self.run.stage, self.run.percent = "", 100
+        self.run.finished = timezone.now()
+        self.run.message = " ".join(said)
+        self.run.save()
+
+
+def items_table() -> pa.Table:
+    """The mirror of the catalog as an Arrow table of columns ITEMS."""
+    import pyarrow as pa
+
+    rows = Item.objects.order_by("pk").values_list(
+        "pk",
+        "external_id",
+        "title",
+        "description",
+        "brand",
+        "category_id",
+        "category__aisle_id",
+        "category__path",
+        "price",
+        "rating",
+        "available",
+        "active",
+    )
+    types = schema(ITEMS)
+    columns = list(zip(*rows.iterator(chunk_size=10_000), strict=True))
+    if not columns:
+        return types.empty_table()
+    blank = {"category": 0, "aisle": 0, "category_path": "", "price": float("nan"), "rating": float("nan")}
+    convert = {"price": float, "rating": float}
+    arrays = []
+    for column, values in zip(types, columns, strict=True):
+        if column.name in blank:
+            change, missing = convert.get(column.name, lambda value: value), blank[column.name]
+            filled = [missing if value is None else change(value) for value in values]
+            arrays.append(pa.array(filled, column.type))
+        else:
+            arrays.append(pa.array(values, column.type))
+    return pa.Table.from_arrays(arrays, schema=types)
+
+
+def _strategies() -> dict[str, Strategy]:
+    made = {}
+    for name, path in conf.STRATEGIES.items():
+        try:
+            made[name] = import_string(path)()
+        except ImportError as error:
+            wrong = f'ECOMREC["STRATEGIES"]["{name}"] = {path!r} cannot be imported: {error}'
+            raise ConfigurationError(wrong) from error
+    return made
+
+
+def _bury_the_dead() -> None:
+    """We hold the lock, so that whatever still says it runs does not."""
+    TrainingRun.objects.filter(status=TrainingRun.Status.RUNNING).update(
+        status=TrainingRun.Status.FAILED, finished=timezone.now(), message="The process ended without a word."
+    )
+
+
+def _fail(run: TrainingRun, message: str) -> None:
+    run.status, run.finished, run.message = TrainingRun.Status.FAILED, timezone.now(), message
+    # With the database gone too, the next run will mark this one.
+    with suppress(DatabaseError):
+        run.save()

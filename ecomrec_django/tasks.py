@@ -1,0 +1,54 @@
+"""The jobs of the package, for the commands and for Celery alike.
+
+No request ever starts one with ``.delay()``: put them on a schedule (Celery beat, cron).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from celery import shared_task
+from django.utils.dateparse import parse_datetime
+
+from .catalog.sync import sync
+from .models import TrainingRun
+from .pipeline.progress import Progress
+from .pipeline.train import Stage, train
+from .tracking.orders import import_purchases
+
+MINUTES = 60
+HOURS = 60 * MINUTES
+
+
+def run_training(until: datetime | None = None, publish: bool = False, progress: Progress | None = None) -> TrainingRun:
+    """Mirror the catalog, import the orders, learn, and with ``publish`` show the release; see `pipeline.train`."""
+
+    def catalog(report: Callable[[int, int], None]) -> dict[str, Any]:
+        return asdict(sync(report))
+
+    def orders(report: Callable[[int, int], None]) -> dict[str, Any]:
+        return asdict(import_purchases(report))
+
+    return train(until, publish, progress, before=[Stage("catalog", 10, catalog), Stage("orders", 30, orders)])
+
+
+@shared_task(name="ecomrec.sync", acks_late=True, soft_time_limit=55 * MINUTES, time_limit=HOURS)
+def sync_task() -> dict[str, Any]:
+    """Mirror the catalog; returns the counts of the SyncReport."""
+    return asdict(sync())
+
+
+@shared_task(name="ecomrec.import_orders", acks_late=True, soft_time_limit=55 * MINUTES, time_limit=HOURS)
+def import_orders_task() -> dict[str, Any]:
+    """Import the shop's orders; returns the counts of the ImportReport."""
+    return asdict(import_purchases())
+
+
+@shared_task(name="ecomrec.train", acks_late=True, soft_time_limit=6 * HOURS - 5 * MINUTES, time_limit=6 * HOURS)
+def train_task(until: str | None = None, publish: bool = False) -> dict[str, Any]:
+    """Train a release; ``until`` is ISO-8601 text. Returns the ids of the run and its release, and the message."""
+    run = run_training(parse_datetime(until) if until else None, publish)
+    return {"run": run.pk, "release": run.release.pk, "message": run.message}

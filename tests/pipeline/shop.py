@@ -1,0 +1,78 @@
+"""A planted shop: its catalog and orders are plain lists, and its strategies do as they are told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import numpy as np
+
+from ecomrec_django.catalog.adapter import Catalog, ItemFacts, PurchaseLine
+from ecomrec_django.strategies.base import EVIDENCE_WIDTH, Lists, Reason, Strategy, StrategyLists
+
+NOON = datetime(2017, 3, 1, 12, tzinfo=UTC)
+
+
+class PlantedCatalog(Catalog):
+    """Reads two module-level lists, which a fixture empties before each test."""
+
+    facts: list[ItemFacts | Exception] = []
+    lines: list[PurchaseLine] = []
+    asked: list[datetime | None] = []
+
+    def items(self):
+        return iter(self.facts)
+
+    def external_id(self, product):
+        return product.external_id
+
+    def describe(self, product):
+        if isinstance(product, Exception):
+            raise product
+        return product
+
+    def purchases(self, since):
+        self.asked.append(since)
+        return iter(self.lines)
+
+
+def facts(name: str, category: str = "A > B", price: str | None = "1.00", **more) -> ItemFacts:
+    path = tuple(category.split(" > ")) if category else ()
+    return ItemFacts(name, f"Title {name}", path, None if price is None else Decimal(price), **more)
+
+
+def line(number, item: str, order: str = "o1", user: str | None = "1", quantity: int = 1, refunded: int = 0, time=NOON):
+    return PurchaseLine(str(number), order, user, item, quantity, Decimal("2.50"), time, refunded)
+
+
+class NextItem(Strategy):
+    """Offers, for each item, the one with the next key; for each category, its first item."""
+
+    name = "next_item"
+
+    def make(self, data):
+        pks = np.sort(data.items["item"].to_numpy())
+        categories = np.unique(data.items["category"].to_numpy())
+        return StrategyLists(
+            _one_each(pks, np.roll(pks, -1), Reason.TOGETHER),
+            _one_each(categories[categories > 0], np.resize(pks, (categories > 0).sum()), Reason.POPULAR),
+        )
+
+
+class Broken(Strategy):
+    name = "broken"
+
+    def make(self, data):
+        raise ZeroDivisionError("planted")
+
+
+def _one_each(owners, items, reason):
+    evidence = np.tile(np.arange(EVIDENCE_WIDTH, dtype=np.float32), (len(owners), 1))
+    return Lists(
+        owners.astype(np.int64),
+        np.arange(len(owners) + 1),
+        items.astype(np.int64),
+        np.full(len(owners), 0.123456, np.float32),
+        np.full(len(owners), int(reason), np.int8),
+        evidence,
+    )
