@@ -130,9 +130,9 @@ def _tables(last: int, end: int) -> Iterator[pa.Table]:
     connection = connections[router.db_for_read(Event)]
     # Numbers leave the database as such: a Decimal or a model instance per row would take most of the time.
     sql = (
-        "SELECT id, COALESCE(visitor_id, 0), item_id, kind, quantity, price * 1e0, rating, time, basket, session "
+        "SELECT id, COALESCE(visitor_id, 0), item_id, kind, quantity, price * 1e0, rating, time, basket, session "  # noqa: S608
         f"FROM {connection.ops.quote_name(Event._meta.db_table)} WHERE id > %s AND id <= %s "
-        f"ORDER BY id LIMIT {CHUNK}"  # noqa: S608
+        f"ORDER BY id LIMIT {CHUNK}"
     )
     types = schema(HISTORY)
     with connection.cursor() as cursor:

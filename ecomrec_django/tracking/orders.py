@@ -32,6 +32,7 @@ RANGES = 200
 LONGEST_ID = 128
 LONGEST_ORDER = 64
 MOST_PIECES = 2**31 - 1
+LARGEST_PRICE = 10**10
 
 
 @dataclass
@@ -168,6 +169,6 @@ def _wrong(line: PurchaseLine) -> str:
         return f"ids of lines have at most {LONGEST_ID} characters, ids of orders {LONGEST_ORDER}"
     if not 0 < line.quantity <= MOST_PIECES:
         return f"its quantity {line.quantity} is not a whole number from 1 up"
-    if line.price is not None and not (line.price.is_finite() and 0 <= line.price < 10**10):
+    if line.price is not None and not (line.price.is_finite() and 0 <= line.price < LARGEST_PRICE):
         return f"its price {line.price} is not a finite number from 0 up"
     return ""

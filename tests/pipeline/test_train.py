@@ -7,7 +7,7 @@ from ecomrec_django.pipeline import train as training
 from ecomrec_django.strategies.base import Reason, decode_offers
 from ecomrec_django.tasks import run_training
 
-from .shop import facts, line
+from tests.planted import facts, line
 
 pytestmark = pytest.mark.django_db
 
@@ -57,7 +57,7 @@ def test_a_failure_at_any_stage_leaves_the_published_release(stocked, monkeypatc
 
 
 def test_a_broken_strategy_fails_the_run_by_name(stocked, settings):
-    settings.ECOMREC = {**settings.ECOMREC, "STRATEGIES": {"broken": "tests.pipeline.shop.Broken"}}
+    settings.ECOMREC = {**settings.ECOMREC, "STRATEGIES": {"broken": "tests.planted.Broken"}}
     with pytest.raises(TrainingError, match="“broken”: ZeroDivisionError: planted"):
         run_training(publish=True)
     assert not Release.objects.exists()

@@ -1,6 +1,6 @@
 import pytest
 
-from .shop import PlantedCatalog
+from .planted import PlantedCatalog
 
 
 @pytest.fixture
@@ -8,8 +8,8 @@ def shop(settings, tmp_path):
     """The planted shop, empty, with artifacts in a folder of its own."""
     PlantedCatalog.facts, PlantedCatalog.lines, PlantedCatalog.asked = [], [], []
     settings.ECOMREC = {
-        "CATALOG": "tests.pipeline.shop.PlantedCatalog",
+        "CATALOG": "tests.planted.PlantedCatalog",
         "ARTIFACTS": tmp_path,
-        "STRATEGIES": {"next_item": "tests.pipeline.shop.NextItem"},
+        "STRATEGIES": {"next_item": "tests.planted.NextItem"},
     }
     return PlantedCatalog
