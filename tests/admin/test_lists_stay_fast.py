@@ -65,6 +65,20 @@ def test_events_are_listed_from_the_newest_within_a_bounded_window(superuser_cli
     assert superuser_client.get(f"/admin/ecomrec/event/{oldest.pk}/change/").status_code == 200
 
 
+def test_events_are_found_by_item_visitor_or_order(superuser_client, planted):
+    grow(planted, 0, 3)
+    Event.objects.filter(item__external_id="G2").update(basket="ORDER-7")
+    for text, found in [
+        ("G1", ["G1"]),
+        (f"{0:064d}", ["G0"]),
+        ("ORDER-7", ["G2"]),
+        ("ORDER", []),
+        (" ", ["G2", "G1", "G0"]),
+    ]:
+        response = superuser_client.get("/admin/ecomrec/event/", {"q": text})
+        assert [event.item.title for event in response.context["cl"].result_list] == found
+
+
 def test_in_a_very_large_catalog_only_how_a_title_begins_is_searched(planted, monkeypatch):
     assert search.search_items(Item.objects.all(), "duct 3").get().external_id == "P3"
     monkeypatch.setattr(search, "SCANNED", 0)
