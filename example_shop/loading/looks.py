@@ -8,7 +8,7 @@ from typing import NamedTuple
 # First match on "department category type" wins.
 SHAPES = [
     (r"egg(s|,| )(?!.*(candy|bread|noodle|easter))", "eggs"),
-    (r"fluid milk|buttermilk|soy bev|refrigerated juice|orange juice|creamer|broth", "carton"),
+    (r"fluid milk|(?:choc\w* )?milk\b|buttermilk|soy bev|refrigerated juice|orange juice|creamer|broth", "carton"),
     (r"wine|spirits|liquor|champagne|vodka|whisk|olive oil|vinegar", "wine"),
     (r"beer|ales|soft drink|energy drink|canned|soup|tuna|beans|cat food.*can|can .*food|vac pac|shortening", "can"),
     (r"balloon", "balloon"),
@@ -45,10 +45,37 @@ SHAPES = [
      r"hosiery|hair care acc|automotive|film|audio|razor|blade|shaving", "blister"),
     (r"tea|coffee|cocoa|drink powder|mix|gravy|pouch|jerky|infant formula", "pouch"),
 ]  # fmt: skip
-MATCHES = [(re.compile(pattern), shape) for pattern, shape in SHAPES]
+MATCHES = [(re.compile(rf"\b(?:{pattern})"), shape) for pattern, shape in SHAPES]
 # Things that grow have their own colours, whoever sells them: shape -> how many of `pictures.NATURAL_COLOURS` suit it.
 NATURAL = {"fruit": 8, "berries": 6, "greens": 8, "flowers": 6, "eggs": 8}
 
+GROWN = {
+    "banana": 2,
+    "lemon": 2,
+    "corn": 2,
+    "orange": 1,
+    "clementine": 1,
+    "tangerine": 1,
+    "peach": 1,
+    "nectarine": 1,
+    "granny": 3,
+    "lime": 3,
+    "avocado": 3,
+    "pear": 7,
+    "melon": 7,
+    "white": 7,
+    "apple": 0,
+    "tomato": 0,
+    "straw": 0,
+    "cherr": 0,
+    "raspberr": 5,
+    "plum": 4,
+    "blue": 4,
+    "red": 0,
+    "potato": 6,
+    "onion": 6,
+    "kiwi": 6,
+}
 PALETTES = 14
 PATTERNS = 10
 
@@ -69,16 +96,27 @@ class Look(NamedTuple):
 
 def look_of(path: tuple[str, ...], brand: str) -> Look:
     """The look of a product of this category path and brand; the same at every load."""
-    shape = _shape(" ".join(path).lower())
+    shape = _shape(path)
     kind = path[-1] if path else ""
     if shape in NATURAL:
-        return Look(shape, _spread(kind, NATURAL[shape]), 0)
+        return Look(shape, _ripeness(kind.lower(), NATURAL[shape]), 0)
     return Look(shape, _spread(brand, PALETTES), _spread(kind, PATTERNS))
 
 
 @cache
-def _shape(text: str) -> str:
-    return next((shape for pattern, shape in MATCHES if pattern.search(text)), "box")
+def _shape(path: tuple[str, ...]) -> str:
+    """By the type; where that says nothing, by the category, then by the department."""
+    for name in reversed(path):
+        for pattern, shape in MATCHES:
+            if pattern.search(name.lower()):
+                return shape
+    return "box"
+
+
+@cache
+def _ripeness(kind: str, kinds: int) -> int:
+    """A number of `pictures.NATURAL_COLOURS`: as it grows where we know it, else by chance of the name."""
+    return next((colour for word, colour in GROWN.items() if word in kind), _spread(kind, kinds))
 
 
 @cache

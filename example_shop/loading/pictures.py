@@ -75,8 +75,8 @@ def draw(look: Look) -> Image.Image:
         pattern, emblem = _decoration(look.shape, look.pattern)
         picture.paste(main, pattern.box, pattern.mask)
         picture.paste(accent, emblem.box, emblem.mask)
-    picture.paste("#14201c", (0, 0), shade)
-    picture.paste("#ffffff", (0, 0), shine)
+    picture.paste("#14201c", shade.box, shade.mask)
+    picture.paste("#ffffff", shine.box, shine.mask)
     return picture.reduce(SIDE // PICTURE_SIDE)
 
 
@@ -118,7 +118,7 @@ def _masks(shape: str):
     x = left + (right - left) * 0.2
     ImageDraw.Draw(glow).rounded_rectangle((x - 16, 60, x + 16, SIDE - 90), 16, fill=74)
     glow = glow.filter(ImageFilter.GaussianBlur(11))
-    return layers, ImageChops.multiply(shade, outline), ImageChops.multiply(glow, outline)
+    return layers, Patch(ImageChops.multiply(shade, outline)), Patch(ImageChops.multiply(glow, outline))
 
 
 def _shade(across: float) -> int:
