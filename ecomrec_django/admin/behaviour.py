@@ -32,9 +32,7 @@ class EventAdmin(ReadOnlyAdmin):
     ordering = ("-pk",)
     sortable_by = ()
     search_fields = ("item__external_id", "visitor__key", "basket")
-    search_help_text = _(
-        "Shop's id of an item, key of a visitor or number of an order, among the latest 100,000 events"
-    )
+    search_note = _("Shop's id of an item, key of a visitor or number of an order, among the latest 100,000 events")
     empty_hint = _("Nothing has been recorded yet: visit a product page, or run “manage.py ecomrec_import”.")
     fields = ("kind", "visitor", "item", "time", "quantity", "price", "rating", "basket", "session")
 
@@ -62,6 +60,6 @@ class VisitorAdmin(ReadOnlyAdmin):
     ordering = ("-pk",)
     sortable_by = ()
     search_fields = ("key__exact",)
-    search_help_text = _("The whole key")
+    search_note = _("The whole key")
     empty_hint = _("Nobody has been recorded yet.")
     fields = ("key", "created")

@@ -24,13 +24,13 @@ SYNC_HINT = _("Nothing has been read from the shop yet: run “manage.py ecomrec
 @admin.register(Item)
 class ItemAdmin(ReadOnlyAdmin):
     list_display = ("thumbnail", "title", "brand", "category", "price", "rating", "available", "active")
-    list_display_links = ("thumbnail", "title")
+    list_display_links = ("title",)
     list_select_related = ("category",)
     ordering = ("title", "pk")
     # The columns that no index sorts are not sortable.
     sortable_by = ("title",)
     search_fields = ("external_id", "title")
-    search_help_text = _("Shop's id, or words of the title (in a very large catalog: how the title begins)")
+    search_note = _("Shop's id, or words of the title (in a very large catalog: how the title begins)")
     empty_hint = SYNC_HINT
     fieldsets = (
         (None, {"fields": ("large_picture", "title", "external_id", "category", "brand", "price", "rating")}),

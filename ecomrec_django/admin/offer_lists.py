@@ -45,13 +45,13 @@ class PreviewChangeList(ChangeList):
 @admin.register(OfferList)
 class OfferListAdmin(ReadOnlyAdmin):
     list_display = ("anchor_picture", "owner", "offered", "length")
-    list_display_links = ("anchor_picture", "owner")
+    list_display_links = ("owner",)
     list_filter = (StrategyFilter, ReleaseFilter, OwnerFilter)
     # The order of the index (release, strategy, anchor).
     ordering = ("strategy", "anchor_id", "pk")
     sortable_by = ()
     search_fields = ("anchor__external_id", "anchor__title")
-    search_help_text = _("Shop's id or title of the item beside which the offers stand")
+    search_note = _("Shop's id or title of the item beside which the offers stand")
     empty_hint = _("No release yet: run “manage.py ecomrec_train --publish”.")
     change_form_template = "admin/ecomrec/offerlist/change_form.html"
     fields = ("release", "strategy", "anchor", "category")

@@ -70,7 +70,7 @@ class OverrideAdmin(EcomrecAdmin):
     sortable_by = ()
     autocomplete_fields = ("anchor", "offer")
     search_fields = ("anchor__title", "offer__title")
-    search_help_text = _("Shop's id or title of either item")
+    search_note = _("Shop's id or title of either item")
     fields = ("strategy", "anchor", "offer", "action", "position", "note", "created_by", "created")
     readonly_fields = ("created_by", "created")
     empty_hint = _("Nothing is pinned or blocked: open an offer list, and pin or block there.")
