@@ -15,7 +15,7 @@ class ShopCatalog(Catalog):
     rating = "rating"
     description = "description"
     stock = "stock"
-    select_related = ("category__parent__parent",)
+    select_related = ("category__parent__parent__parent",)
 
     def cart(self, request):
         return list(Cart(request))

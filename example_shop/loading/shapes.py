@@ -312,7 +312,8 @@ def blister(p: Pen) -> None:
 SHAPES: dict[str, Callable[[Pen], None]] = {
     draw.__name__: draw
     for draw in (
-        box, carton, bottle, wine, can, jug, jar, bag, tube, tray, fruit, berries, greens, loaf, cup, tub, wrapped, pouch,
+        box, carton, bottle, wine, can, jug, jar, bag, tube, tray, fruit, berries, greens, loaf, cup, tub, wrapped,
+        pouch,
         sack, spray, pump, pills, compact, rolls, pack, cake, pizza, block, card, flowers, eggs, balloon, blister,
     )
 }  # fmt: skip
