@@ -10,3 +10,6 @@ class EcomrecConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401  registers the checks
+        from .serving import signals
+
+        signals.connect()

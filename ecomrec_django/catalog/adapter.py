@@ -13,6 +13,7 @@ from django.apps import apps
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.formats import number_format
 
 from ..errors import ConfigurationError, DataError
 
@@ -79,7 +80,14 @@ class Catalog:
 
     def items(self) -> Iterator[Any]:
         """The products a sync walks through, a chunk at a time."""
-        return self.products().order_by("pk").iterator(chunk_size=2000)
+        products = self.products().order_by("pk")
+        if self.select_related:
+            # A category is read once (see `product_category`), not joined to each of its products.
+            others = [path for path in self.select_related if path.split("__")[0] != self.category]
+            products = (
+                products.select_related(None).select_related(*others) if others else products.select_related(None)
+            )
+        return products.iterator(chunk_size=2000)
 
     def describe(self, product: Any) -> ItemFacts:
         """The facts of one product, for the mirror."""
@@ -116,13 +124,21 @@ class Catalog:
         """The price this customer pays now."""
         return self.base_price(product)
 
+    def format_price(self, price: Decimal, request: HttpRequest | None) -> str:
+        """A price as a block shows it; override it to add the currency."""
+        return number_format(price, 2, force_grouping=True)
+
+    def display_title(self, product: Any) -> str:
+        return str(self._read(product, self.title) or "")
+
     def url(self, product: Any) -> str:
         return product.get_absolute_url() if hasattr(product, "get_absolute_url") else ""
 
     def image_url(self, product: Any) -> str:
         """Address of its picture; empty if it has none."""
         image = self._read(product, self.image)
-        return (image.url if image else "") if hasattr(image, "url") else str(image or "")
+        # An empty file field is false, and raises when asked for its address.
+        return str(getattr(image, "url", image)) if image else ""
 
     def product_category(self, product: Any) -> tuple[str, ...]:
         """The category path of a product. A tree is walked once per category, not once per product."""

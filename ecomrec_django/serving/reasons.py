@@ -1,0 +1,32 @@
+"""Why an offer is shown, in a sentence for the shopper that claims no more than was measured."""
+
+from __future__ import annotations
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext, ngettext
+
+from ..strategies.base import Offer, Reason, evidence_of
+
+# A smaller crowd is no argument, and may point at a person.
+FEWEST_CUSTOMERS = 3
+
+
+def sentence(offer: Offer) -> str:
+    """The reason of ``offer`` in the active language; empty where there is nothing honest to say."""
+    evidence = evidence_of(offer)
+    if offer.reason is Reason.TOGETHER:
+        customers = int(evidence.get("customers") or 0)
+        if customers < FEWEST_CUSTOMERS:
+            return gettext("Often bought together")
+        return ngettext(
+            "Bought together by %(customers)s customer", "Bought together by %(customers)s customers", customers
+        ) % {"customers": number_format(customers, 0, force_grouping=True)}
+    if offer.reason is Reason.UPGRADE:
+        more = round(100 * ((evidence.get("ratio") or 1.0) - 1))
+        return gettext("Same use, %(percent)s %% more") % {"percent": more} if more >= 1 else gettext("Same use")
+    return {
+        Reason.AISLE: gettext("Often bought beside products of this kind"),
+        Reason.SIMILAR: gettext("Often bought with products like this"),
+        Reason.POPULAR: gettext("Popular in this shop"),
+        Reason.PINNED: gettext("Recommended by the shop"),
+    }.get(offer.reason, "")

@@ -1,0 +1,155 @@
+"""What was decided beforehand for an anchor: its published list and the merchant's overrides. One query, cached."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
+from django.db import connections, models, router, transaction
+from django.db.models import F, IntegerField, Subquery, TextField, Value
+from django.db.models.functions import Cast
+
+from ..conf import conf
+from ..models import Item, OfferList, Override, Publication
+
+VERSION_KEY = "ecomrec:version"
+# A cache that lives in one process does not hear of what another process published.
+LOCAL_SECONDS = 5
+
+
+class Stored(NamedTuple):
+    """One anchor's list as JSON text (see ``decode_offers``), its aisle, and its overrides."""
+
+    release: int | None = None
+    aisle: int = 0
+    offers: str = "[]"
+    # (external id, aisle), in the merchant's order.
+    pins: tuple[tuple[str, int], ...] = ()
+    blocked: tuple[str, ...] = ()
+
+
+def stored_for(strategy: str, anchors: Sequence[str]) -> dict[str, Stored]:
+    """What is stored for each anchor; no query where the cache knows all of them."""
+    if not anchors:
+        return {}
+    if not conf.CACHE_SECONDS:
+        return read(strategy, anchors)
+    cache = caches[conf.CACHE]
+    version = cache.get_or_set(VERSION_KEY, _new_version, None)
+    keys = {anchor: _key(version, strategy, anchor) for anchor in anchors}
+    cached = cache.get_many(keys.values())
+    found = {anchor: cached[key] for anchor, key in keys.items() if key in cached}
+    missing = [anchor for anchor in anchors if anchor not in found]
+    if missing:
+        fresh = read(strategy, missing)
+        seconds = min(conf.CACHE_SECONDS, LOCAL_SECONDS) if isinstance(cache, LocMemCache) else conf.CACHE_SECONDS
+        cache.set_many({keys[anchor]: stored for anchor, stored in fresh.items()}, seconds)
+        found |= fresh
+    return found
+
+
+def forget() -> None:
+    """Let every page read anew: a release was published or rolled back, or an override changed."""
+    caches[conf.CACHE].set(VERSION_KEY, _new_version(), None)
+
+
+def read(strategy: str, anchors: Iterable[str]) -> dict[str, Stored]:
+    """The same from the database, in one query."""
+    ids = list(dict.fromkeys(anchors))
+    own: dict[str, str] = {}
+    fallback: dict[str, str] = {}
+    aisles: dict[str, int] = {}
+    pins: dict[str, list[tuple[int, str, int]]] = {}
+    blocked: dict[str, list[str]] = {}
+    release = None
+    with _savepoint():
+        for kind, anchor, aisle, number, text in _query(strategy, ids):
+            if kind == "item":
+                aisles[anchor], release = aisle or 0, number or release
+            elif kind == "list":
+                own[anchor] = text
+            elif kind == "category":
+                fallback[anchor] = text
+            elif kind == Override.Action.PIN:
+                pins.setdefault(anchor, []).append((number, text, aisle or 0))
+            else:
+                blocked.setdefault(anchor, []).append(text)
+    return {
+        anchor: Stored(
+            release,
+            aisles.get(anchor, 0),
+            own.get(anchor) or fallback.get(anchor) or "[]",
+            tuple((item, aisle) for _, item, aisle in sorted(pins.get(anchor, ()))),
+            tuple(blocked.get(anchor, ())),
+        )
+        for anchor in ids
+    }
+
+
+def _query(strategy: str, ids: list[str]) -> models.QuerySet[Any, Any]:
+    """Rows (kind, anchor, aisle, release or position, text): the items, their lists, fall-backs and overrides."""
+    published = Subquery(Publication.objects.filter(pk=1).values("release_id"))
+    lists = OfferList.objects.filter(release_id=published, strategy=strategy)
+    items = Item.objects.filter(external_id__in=ids)
+    nothing = Value("", TextField())
+    parts = [
+        _rows(items, "item", F("external_id"), F("category__aisle_id"), published, nothing),
+        _rows(
+            lists.filter(anchor__external_id__in=ids),
+            "list",
+            F("anchor__external_id"),
+            Value(0),
+            Value(0),
+            F("offers"),
+        ),
+        _rows(
+            lists.filter(category__items__external_id__in=ids),
+            "category",
+            F("category__items__external_id"),
+            Value(0),
+            Value(0),
+            F("offers"),
+        ),
+        _rows(
+            Override.objects.filter(strategy=strategy, anchor__external_id__in=ids),
+            F("action"),
+            F("anchor__external_id"),
+            F("offer__category__aisle_id"),
+            F("position"),
+            F("offer__external_id"),
+        ),
+    ]
+    return parts[0].union(*parts[1:], all=True)
+
+
+def _rows(rows: models.QuerySet[Any, Any], kind: Any, *columns: Any) -> models.QuerySet[Any, Any]:
+    anchor, aisle, number, text = columns
+    return rows.order_by().values_list(
+        Value(kind) if isinstance(kind, str) else kind,
+        anchor,
+        Cast(aisle, IntegerField()) if isinstance(aisle, Value) else aisle,
+        number,
+        text,
+    )
+
+
+def _savepoint() -> AbstractContextManager[Any]:
+    """Where a failed SELECT would spoil the host's open transaction (not on SQLite and MySQL), a savepoint."""
+    using = router.db_for_read(OfferList)
+    connection = connections[using]
+    spoils = connection.in_atomic_block and connection.vendor not in {"sqlite", "mysql"}
+    return transaction.atomic(using=using) if spoils else nullcontext()
+
+
+def _key(version: str, strategy: str, anchor: str) -> str:
+    # An external id may hold what a cache key may not.
+    return f"ecomrec:{version}:{strategy}:{hashlib.md5(anchor.encode(), usedforsecurity=False).hexdigest()}"
+
+
+def _new_version() -> str:
+    return uuid4().hex

@@ -1,0 +1,53 @@
+"""Helpers for the tests of projects that show offers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.test import override_settings
+
+from .conf import conf
+from .models import Category, Item, OfferList, Release, TrainingRun
+from .pipeline.publish import publish
+from .serving.stored import forget
+from .strategies.base import Offer, Reason, encode_offers
+
+
+def publish_offers(lists: Mapping[str, Mapping[str, Sequence[str | Offer]]]) -> Release:
+    """Publish a release with these lists, best offer first: ``publish_offers({"bought_with": {"A": ["B", "C"]}})``.
+
+    Items that are not in the mirror are made, without a category. Give an ``Offer`` to choose its score or reason.
+    """
+    names = {name for owned in lists.values() for name in owned}
+    names |= {_offer(0, one).item for owned in lists.values() for some in owned.values() for one in some}
+    items = {item.external_id: item for item in Item.objects.filter(external_id__in=names).select_related("category")}
+    for name in sorted(names - items.keys()):
+        items[name] = Item.objects.create(external_id=name, title=name)
+    release = Release.objects.create(run=TrainingRun.objects.create(status=TrainingRun.Status.DONE), complete=True)
+    OfferList.objects.bulk_create(
+        OfferList(release=release, strategy=strategy, anchor=items[anchor], offers=_encoded(some, items))
+        for strategy, owned in lists.items()
+        for anchor, some in owned.items()
+    )
+    publish(release)
+    # A test's transaction never commits, so the pages would not hear of it.
+    forget()
+    return release
+
+
+def override_ecomrec(**settings: Any) -> override_settings:
+    """``override_settings`` for some keys of ``ECOMREC``; the others stay as they are."""
+    return override_settings(ECOMREC={**conf.given, **settings})
+
+
+def _encoded(offers: Sequence[str | Offer], items: Mapping[str, Item]) -> str:
+    return encode_offers([_offer(rank, one, items) for rank, one in enumerate(offers, 1)])
+
+
+def _offer(rank: int, given: str | Offer, items: Mapping[str, Item] | None = None) -> Offer:
+    if isinstance(given, Offer):
+        return given
+    category: Category | None = items[given].category if items else None
+    aisle = (category.aisle_id or category.pk) if category else 0
+    return Offer(given, 1 / max(rank, 1), Reason.TOGETHER, aisle, (None,) * 5)

@@ -1,0 +1,43 @@
+from decimal import Decimal
+
+from ecomrec_django.strategies.base import Strategy
+from tests.hosts.catalogs import IntegerCatalog
+
+
+class CartCatalog(IntegerCatalog):
+    """Its cart and its customer's discount are attributes of the request."""
+
+    def cart(self, request):
+        return getattr(request, "cart_ids", ())
+
+    def price(self, product, request):
+        price = super().price(product, request)
+        return None if price is None else price * Decimal(getattr(request, "discount", 1))
+
+    def url(self, product):
+        return getattr(product, "address", f"/product/{product.pk}/")
+
+
+class FailingCatalog(IntegerCatalog):
+    def available(self, product, request):
+        raise RuntimeError("secret of a customer")
+
+
+class ScriptCatalog(CartCatalog):
+    def url(self, product):
+        return "java\nscript:alert(1)"
+
+
+class Any(Strategy):
+    name = "bought_with"
+    per_aisle = 2
+
+    def make(self, data):
+        raise AssertionError("not trained here")
+
+
+class AtMostDouble(Any):
+    name = "upgrade_to"
+
+    def violation(self, anchors, offer, price):
+        return None if all(a.price and a.price < price <= 2 * a.price for a in anchors) else "price_band"

@@ -1,0 +1,262 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from django.core.cache import cache
+from django.test import RequestFactory
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ecomrec_django.models import Category, Item, OfferList, Override, Publication
+from ecomrec_django.pipeline.publish import rollback
+from ecomrec_django.serving.offers import candidates, examine, failures, offers
+from ecomrec_django.serving.page import Page
+from ecomrec_django.serving.stored import forget, stored_for
+from ecomrec_django.strategies.base import Offer, Reason, encode_offers
+from ecomrec_django.testing import override_ecomrec, publish_offers
+from tests.hosts.models import IntegerProduct, SlugProduct, UUIDProduct
+
+from .catalogs import CartCatalog
+
+
+def shown(request, strategy="bought_with", anchors=("1",), limit=4):
+    return [offer.item for offer in offers(request, strategy, anchors, limit).offers]
+
+
+def publish(*items, strategy="bought_with", anchor="1"):
+    return publish_offers({strategy: {anchor: list(items)}})
+
+
+def override(action, offer, position=1):
+    Override.objects.create(
+        strategy="bought_with",
+        anchor=Item.objects.get(external_id="1"),
+        offer=Item.objects.get_or_create(external_id=offer, defaults={"title": offer})[0],
+        action=action,
+        position=position,
+    )
+    forget()
+
+
+@pytest.mark.usefixtures("host")
+class TestABlock:
+    def test_keeps_the_order_of_the_list(self, request_):
+        publish("9", "3", "7", "2")
+        assert shown(request_) == ["9", "3", "7", "2"]
+
+    def test_costs_two_queries_and_one_when_cached(self, request_, django_assert_num_queries):
+        publish("2", "3")
+        with django_assert_num_queries(2):
+            assert shown(request_) == ["2", "3"]
+        with django_assert_num_queries(1):
+            assert shown(RequestFactory().get("/")) == ["2", "3"]
+
+    def test_with_no_list_costs_one_query(self, request_, django_assert_num_queries):
+        publish("2")
+        with django_assert_num_queries(1):
+            assert shown(request_, anchors=["5"]) == []
+
+    def test_honours_its_limit_though_the_list_is_cached(self):
+        publish("2", "3", "4", "5", "6")
+        assert shown(RequestFactory().get("/"), limit=1) == ["2"]
+        assert shown(RequestFactory().get("/"), limit=5) == ["2", "3", "4", "5", "6"]
+
+    def test_does_not_repeat_what_another_block_of_the_page_shows(self, request_):
+        publish("2", "3", "4")
+        assert shown(request_, limit=2) == ["2", "3"]
+        assert shown(request_, limit=2) == ["4"]
+
+    @pytest.mark.parametrize("change", [{"stock": 0}, {"price": None}])
+    def test_drops_at_once_what_cannot_be_bought_though_cached(self, change):
+        publish("2", "3")
+        assert shown(RequestFactory().get("/")) == ["2", "3"]
+        IntegerProduct.objects.filter(pk=2).update(**change)
+        assert shown(RequestFactory().get("/")) == ["3"]
+
+    def test_drops_what_was_deleted(self, request_):
+        publish("2", "3")
+        IntegerProduct.objects.filter(pk=2).delete()
+        assert shown(request_) == ["3"]
+
+    def test_drops_what_is_in_the_cart(self, request_):
+        publish("2", "3")
+        request_.cart_ids = ["2"]
+        assert shown(request_) == ["3"]
+
+    def test_never_offers_its_own_anchor(self, request_):
+        publish("1", "3")
+        assert shown(request_) == ["3"]
+
+    def test_takes_a_live_product_as_anchor(self, request_):
+        publish("3")
+        assert shown(request_, anchors=[IntegerProduct.objects.get(pk=1)]) == ["3"]
+
+    def test_applies_the_rule_of_its_strategy_to_this_customers_price(self):
+        publish("6", "9", strategy="upgrade_to", anchor="4")
+        request = RequestFactory().get("/")
+        assert shown(request, "upgrade_to", ["4"]) == ["6"]
+        IntegerProduct.objects.filter(pk=6).update(price=9)
+        assert shown(RequestFactory().get("/"), "upgrade_to", ["4"]) == []
+
+    def test_puts_pins_first_and_leaves_blocked_offers_out(self, request_):
+        publish("2", "3", "4")
+        override("pin", "8", 2)
+        override("pin", "4", 1)
+        override("block", "3")
+        assert shown(request_) == ["4", "8", "2"]
+
+    def test_drops_a_pin_that_is_out_of_stock(self, request_):
+        publish("2")
+        override("pin", "8")
+        IntegerProduct.objects.filter(pk=8).update(stock=0)
+        assert shown(request_) == ["2"]
+
+    def test_falls_back_to_the_list_of_the_category_for_an_item_without_one(self, request_):
+        release = publish("2")
+        category = Category.objects.create(name="C", path="C", digest="c")
+        Item.objects.create(external_id="5", title="new", category=category)
+        text = encode_offers([Offer("6", 1.0, Reason.POPULAR, 0, (9,))])
+        OfferList.objects.create(release=release, strategy="bought_with", category=category, offers=text)
+        assert shown(request_, anchors=["5"]) == ["6"]
+
+    def test_for_a_cart_sums_scores_and_bounds_each_aisle(self, request_):
+        aisle = Category.objects.create(name="A", path="A", digest="a")
+        Item.objects.create(external_id="2", title="2", category=Category.objects.create(
+            name="L", path="A > L", digest="l", aisle=aisle
+        ))  # fmt: skip
+
+        def offer(item, score, aisle):
+            return Offer(item, score, Reason.TOGETHER, aisle, (9,))
+
+        first = [offer("3", 0.5, 900), offer("4", 0.4, 900), offer("5", 0.3, 900), offer("6", 0.2, aisle.pk)]
+        publish_offers({"bought_with": {"1": first, "2": [offer("5", 0.3, 900), offer("7", 0.1, 901)]}})
+        assert shown(request_, anchors=["1", "2"]) == ["5", "3", "7"]
+
+    def test_follows_publication_and_roll_back_at_once(self, django_capture_on_commit_callbacks):
+        publish("2")
+        publish("3")
+        assert shown(RequestFactory().get("/")) == ["3"]
+        with django_capture_on_commit_callbacks(execute=True):
+            rollback()
+        assert shown(RequestFactory().get("/")) == ["2"]
+
+    def test_shows_an_override_at_once(self, django_capture_on_commit_callbacks):
+        publish("2", "3")
+        assert shown(RequestFactory().get("/")) == ["2", "3"]
+        with django_capture_on_commit_callbacks(execute=True):
+            Override.objects.create(
+                strategy="bought_with",
+                anchor=Item.objects.get(external_id="1"),
+                offer=Item.objects.get(external_id="2"),
+                action="block",
+            )
+        assert shown(RequestFactory().get("/")) == ["3"]
+
+    def test_without_a_published_release_is_empty_and_no_failure(self, request_):
+        publish("2")
+        Publication.objects.all().delete()
+        forget()
+        assert shown(request_) == []
+        assert not failures
+
+    def test_of_corrupt_text_is_empty_counted_and_logged_once(self, caplog):
+        publish("2")
+        OfferList.objects.update(offers="[[oops")
+        for _ in range(2):
+            assert shown(RequestFactory().get("/")) == []
+        assert failures["bought_with", "JSONDecodeError"] == 2
+        assert len(caplog.records) == 1
+
+    def test_of_an_adapter_that_fails_is_empty_and_its_message_is_not_logged(self, request_, caplog):
+        publish("2")
+        with override_ecomrec(CATALOG="tests.serving.catalogs.FailingCatalog"):
+            assert shown(request_) == []
+        assert "RuntimeError" in caplog.text
+        assert "secret" not in caplog.text
+
+    def test_links_no_address_that_runs_a_script(self, request_):
+        publish("2")
+        with override_ecomrec(CATALOG="tests.serving.catalogs.ScriptCatalog"):
+            assert [offer.url for offer in offers(request_, "bought_with", ["1"]).offers] == [""]
+
+    def test_names_the_rule_of_what_is_left_out(self, request_):
+        publish("1", "2", "3", "4", "99", "5")
+        request_.cart_ids = ["2"]
+        IntegerProduct.objects.filter(pk=3).update(stock=0)
+        IntegerProduct.objects.filter(pk=4).update(price=None)
+        found = examine(Page(CartCatalog(), request_), "bought_with", ["1"], 4)
+        assert [(one.offer.item, one.rule) for one in found.left_out] == [
+            ("1", "anchor"),
+            ("2", "in_cart"),
+            ("3", "unavailable"),
+            ("4", "no_price"),
+            ("99", "missing"),
+        ]
+
+
+@pytest.mark.parametrize("name", ["UUID", "Slug"])
+def test_keys_of_any_kind_work(host, request_, name):
+    model = {"UUID": UUIDProduct, "Slug": SlugProduct}[name]
+    keys = [{}, {}] if name == "UUID" else [{"slug": "a-1"}, {"slug": "b-2"}]
+    first, second = (model.objects.create(title="t", price=2, **key) for key in keys)
+    publish(str(second.pk), anchor=str(first.pk))
+    with override_ecomrec(CATALOG=f"tests.hosts.catalogs.{name}Catalog"):
+        assert shown(request_, anchors=[first]) == [str(second.pk)]
+
+
+def test_without_a_cache_the_database_is_read_each_time(host, django_assert_num_queries):
+    publish("2")
+    with override_ecomrec(CACHE_SECONDS=0), django_assert_num_queries(4):
+        assert shown(RequestFactory().get("/")) == shown(RequestFactory().get("/")) == ["2"]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    stock=st.lists(st.integers(0, 1), min_size=10, max_size=10),
+    prices=st.lists(st.none() | st.integers(1, 30), min_size=10, max_size=10),
+    cart=st.sets(st.integers(1, 10)),
+    order=st.permutations(range(1, 11)),
+    limit=st.integers(1, 10),
+)
+def test_no_block_breaks_a_rule(host, stock, prices, cart, order, limit):
+    IntegerProduct.objects.all().delete()
+    IntegerProduct.objects.bulk_create(
+        IntegerProduct(pk=n, title="t", price=prices[n - 1], stock=stock[n - 1]) for n in range(1, 11)
+    )
+    publish(*map(str, order), strategy="upgrade_to", anchor="1")
+    request = RequestFactory().get("/")
+    request.cart_ids = map(str, cart)
+    got = [int(item) for item in shown(request, "upgrade_to", limit=limit)]
+    sound = [
+        n
+        for n in order
+        if n != 1
+        and n not in cart
+        and stock[n - 1]
+        and prices[n - 1] is not None
+        and prices[0] is not None
+        and prices[0] < prices[n - 1] <= 2 * prices[0]
+    ]
+    assert got == sound[:limit]
+
+
+def test_candidates_are_few_however_long_the_cart(host):
+    text = encode_offers([Offer(str(n), 1.0, Reason.TOGETHER, 0, (3,)) for n in range(2, 11)] * 10)
+    publish("2")
+    OfferList.objects.update(offers=text)
+    cache.clear()
+    assert len(candidates(stored_for("bought_with", ["1"]), 4)) == 12
+
+
+def test_a_web_process_imports_no_learner():
+    script = (
+        "import os, sys, json; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'\n"
+        "import django; django.setup()\n"
+        "from importlib import import_module; from django.conf import settings; import_module(settings.ROOT_URLCONF)\n"
+        "from django.template import Context, Template; from django.test import RequestFactory\n"
+        "Template('{% load ecomrec %}{% bought_with \"1\" %}').render(Context({'request': RequestFactory().get('/')}))\n"
+        "print(json.dumps(sorted({'tensorflow', 'duckdb', 'sklearn', 'pyarrow', 'scipy'} & sys.modules.keys())))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []
