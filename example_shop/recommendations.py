@@ -21,21 +21,22 @@ class ShopCatalog(Catalog):
         return list(Cart(request))
 
     def purchases(self, since):
-        lines = OrderLine.objects.order_by("pk")
+        orders = Order.objects.order_by("pk")
         if since is not None:
-            lines = lines.filter(order__updated__gte=since)
-        rows = lines.values_list(
-            "pk",
-            "order__number",
-            "order__user_id",
-            "sku",
-            "quantity",
-            "unit_price",
-            "order__placed",
-            "refunded",
-            "order__status",
-        )
-        for pk, order, user, sku, quantity, price, placed, refunded, status in rows.iterator(chunk_size=10_000):
+            orders = orders.filter(updated__gte=since)
+        chunk = {}
+        for pk, *order in orders.values_list("pk", "number", "user_id", "placed", "status").iterator():
+            chunk[pk] = order
+            if len(chunk) == 5_000:
+                yield from self._lines(chunk)
+                chunk = {}
+        yield from self._lines(chunk)
+
+    def _lines(self, orders):
+        lines = OrderLine.objects.filter(order__in=orders).order_by("pk")
+        rows = lines.values_list("pk", "order_id", "sku", "quantity", "unit_price", "refunded")
+        for pk, order, sku, quantity, price, refunded in rows.iterator(chunk_size=10_000):
+            number, user, placed, status = orders[order]
             if status == Order.Status.CANCELLED:
                 refunded = quantity
-            yield PurchaseLine(str(pk), order, user and str(user), sku, quantity, price, placed, refunded)
+            yield PurchaseLine(str(pk), number, user and str(user), sku, quantity, price, placed, refunded)

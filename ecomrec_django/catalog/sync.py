@@ -10,11 +10,12 @@ from hashlib import blake2b
 from typing import Any
 
 from django.db import connections, router, transaction
+from django.utils import timezone
 
 from ..conf import conf
 from ..errors import DataError
 from ..models import Item
-from ..models.bulk import LOOKUP, chunks
+from ..models.bulk import LOOKUP, Values, chunks, insert
 from .adapter import Catalog, ItemFacts
 from .categories import CategoryTree
 
@@ -70,6 +71,8 @@ class _Sync:
         self.catalog = catalog
         self.report = SyncReport()
         self.tree = CategoryTree()
+        self.values = Values(Item)
+        self.now = self.values.time(timezone.now())
         self.known: dict[str, tuple[int, str, bool]] = {
             external_id: (pk, fingerprint, active)
             for external_id, pk, fingerprint, active in Item.objects.values_list(
@@ -83,7 +86,8 @@ class _Sync:
     def run(self, progress: Callable[[int, int], None] | None) -> SyncReport:
         done = 0
         for products in chunks(self.catalog.items(), CHUNK):
-            self._write(list(self._changed(products)))
+            with transaction.atomic():
+                self._write(list(self._changed(products)))
             done += len(products)
             if progress:
                 progress(done, max(done, len(self.known)))
@@ -142,13 +146,32 @@ class _Sync:
     def _write(self, items: list[Item]) -> None:
         if not items:
             return
+        new = [item for item in items if item.external_id not in self.known]
+        insert(Item, ("external_id", "first_seen", *WRITTEN), [self._row(item) for item in new], ignore=True)
         targeted = connections[router.db_for_write(Item)].features.supports_update_conflicts_with_target
         Item.objects.bulk_create(
-            items,
+            [item for item in items if item.external_id in self.known],
             batch_size=500,
             update_conflicts=True,
             update_fields=WRITTEN,
             unique_fields=["external_id"] if targeted else None,
+        )
+
+    def _row(self, item: Item) -> tuple[Any, ...]:
+        return (
+            item.external_id,
+            self.now,
+            item.title,
+            item.category_id,
+            item.brand,
+            self.values.price(item.price),
+            item.rating,
+            item.image,
+            item.description,
+            item.available,
+            item.active,
+            item.fingerprint,
+            self.now,
         )
 
     def _remove(self) -> None:

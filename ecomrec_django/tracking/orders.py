@@ -21,8 +21,9 @@ from .visitors import VisitorIds, user_key
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 20_000
+CHUNK = 50_000
 CHECKPOINT = "orders"
+PURCHASE = Kind.PURCHASE.value
 # Orders are read again from this long before the last import began: a transaction that was still open then, or a clock
 # that runs behind, loses nothing.
 OVERLAP = timedelta(hours=6)
@@ -119,7 +120,7 @@ class _Importer:
 
     def _purchase(self, line: PurchaseLine, visitors: dict[str | None, int | None]) -> tuple[Any, ...]:
         return (
-            Kind.PURCHASE.value,
+            PURCHASE,
             visitors[line.user],
             self._items[line.item],
             self._values.time(line.time),
