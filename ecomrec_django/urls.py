@@ -1,7 +1,12 @@
 """Include these under any prefix: ``path("ecomrec/", include("ecomrec_django.urls"))``."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+
+from .api.views import OffersView
 
 app_name = "ecomrec"
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/bought-with/", OffersView.as_view(strategy="bought_with"), name="bought-with"),
+    path("api/upgrade-to/", OffersView.as_view(strategy="upgrade_to"), name="upgrade-to"),
+]

@@ -33,9 +33,9 @@ class LeftOut(NamedTuple):
 class Guard:
     """Checks candidates, best first, against live products.
 
-    Rules, in order: ``blocked`` · ``anchor`` · ``in_cart`` · ``shown`` (in another block of the page) · ``missing`` (gone,
-    or not visible to this customer) · ``unavailable`` · ``no_price`` · ``same_aisle`` and ``aisle_full`` (several anchors) ·
-    the strategy's own. A pin is the merchant's word: the strategy's rules and the aisles do not bind it.
+    Rules, in order: ``blocked`` · ``anchor`` · ``in_cart`` · ``shown`` (in another block of the page) · ``missing``
+    (gone, or not visible to this customer) · ``unavailable`` · ``no_price`` · ``same_aisle`` and ``aisle_full``
+    (several anchors) · the strategy's own. A pin is the merchant's word: the strategy's rules and the aisles do not bind it.
     """
 
     catalog: Catalog

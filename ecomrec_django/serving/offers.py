@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 from ..catalog.adapter import Catalog
 from ..conf import conf
-from ..strategies.base import Anchor, Offer, Reason, decode_offers
+from ..strategies.base import Anchor, Offer, Reason, Strategy, decode_offers
 from .guard import Guard, Kept, LeftOut
 from .page import Page, page_of
 from .reasons import sentence
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 # Failures since this process started, by strategy and exception; the first of each is logged.
 failures: Counter[tuple[str, str]] = Counter()
 MOST_ANCHORS = 50
+MOST_OFFERS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +104,26 @@ def examine(page: Page, strategy: str, anchors: Iterable[Any], limit: int) -> Ex
     unknown = [item for item, product in given.items() if product is None]
     live = page.catalog.in_bulk([*(offer.item for offer in wanted), *unknown], page.request)
     known = {item: product if product is not None else live.get(item) for item, product in given.items()}
-    kept, left_out = _guard(page, rules, stored, known, live).choose(wanted, limit)
-    return Examination(_release(stored), kept, left_out)
+    return judge(page, rules, stored, known, live, wanted, limit)
 
 
-def _guard(page: Page, rules: Any, stored: Mapping[str, Stored], known: Mapping[str, Any], live: Any) -> Guard:
+def judge(
+    page: Page,
+    rules: Strategy,
+    stored: Mapping[str, Stored],
+    known: Mapping[str, Any],
+    live: Mapping[str, Any],
+    wanted: Iterable[Offer],
+    limit: int,
+) -> Examination:
+    """The guard's verdicts on ``wanted``, beside the anchors ``known`` (id -> live product or None)."""
     beside = [
         Anchor(item, _price(page, product), stored[item].aisle if item in stored else 0)
         for item, product in known.items()
     ]
     blocked = frozenset(item for one in stored.values() for item in one.blocked)
-    return Guard(page.catalog, page.request, rules, beside, live, blocked, frozenset(page.cart), frozenset(page.shown))
+    guard = Guard(page.catalog, page.request, rules, beside, live, blocked, frozenset(page.cart), frozenset(page.shown))
+    return Examination(_release(stored), *guard.choose(wanted, limit))
 
 
 def _price(page: Page, product: Any) -> float | None:

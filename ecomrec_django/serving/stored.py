@@ -40,7 +40,7 @@ def stored_for(strategy: str, anchors: Sequence[str]) -> dict[str, Stored]:
     if not conf.CACHE_SECONDS:
         return read(strategy, anchors)
     cache = caches[conf.CACHE]
-    version = cache.get_or_set(VERSION_KEY, _new_version, None)
+    version = str(cache.get_or_set(VERSION_KEY, _new_version, None))
     keys = {anchor: _key(version, strategy, anchor) for anchor in anchors}
     cached = cache.get_many(keys.values())
     found = {anchor: cached[key] for anchor, key in keys.items() if key in cached}

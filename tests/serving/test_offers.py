@@ -254,8 +254,10 @@ def test_a_web_process_imports_no_learner():
         "import os, sys, json; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'\n"
         "import django; django.setup()\n"
         "from importlib import import_module; from django.conf import settings; import_module(settings.ROOT_URLCONF)\n"
-        "from django.template import Context, Template; from django.test import RequestFactory\n"
-        "Template('{% load ecomrec %}{% bought_with \"1\" %}').render(Context({'request': RequestFactory().get('/')}))\n"
+        "from django.template import Context, Template\n"
+        "from django.test import RequestFactory\n"
+        "block = Template('{% load ecomrec %}{% bought_with \"1\" %}')\n"
+        "block.render(Context({'request': RequestFactory().get('/')}))\n"
         "print(json.dumps(sorted({'tensorflow', 'duckdb', 'sklearn', 'pyarrow', 'scipy'} & sys.modules.keys())))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -1,0 +1,22 @@
+"""How often one visitor may ask."""
+
+from __future__ import annotations
+
+from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.views import APIView
+
+from ..conf import conf
+
+
+class OffersThrottle(SimpleRateThrottle):
+    """``ECOMREC["THROTTLE"]`` requests per address, or per account where the customer is logged in."""
+
+    scope = "ecomrec"
+
+    def get_rate(self) -> str | None:
+        return conf.THROTTLE
+
+    def get_cache_key(self, request: object, view: APIView) -> str:
+        user = getattr(request, "user", None)
+        ident = user.pk if user is not None and user.is_authenticated else self.get_ident(request)  # type: ignore[arg-type]
+        return self.cache_format % {"scope": self.scope, "ident": ident}

@@ -1,0 +1,51 @@
+"""Offers as JSON, for shops whose pages are drawn in the browser. Read-only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.cache import patch_cache_control, patch_vary_headers
+from rest_framework.permissions import AllowAny
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from ..conf import conf
+from ..serving.offers import note_failure, offers
+from ..serving.page import page_of
+from .serializers import BlockSerializer, QuerySerializer
+from .throttling import OffersThrottle
+
+
+class OffersView(APIView):
+    """The offers of one strategy beside some items or the customer's cart.
+
+    Prices, visibility and the cart are those of the customer who asks, so no shared cache may keep the answer.
+    """
+
+    strategy = ""
+    permission_classes = [AllowAny]
+    renderer_classes = [JSONRenderer]
+    throttle_classes = [OffersThrottle]
+    serializer_class = BlockSerializer
+
+    def get(self, request: Request) -> Response:
+        asked = QuerySerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        query = asked.validated_data
+        # The adapter sees the shop's own request, as on a page.
+        customer = request._request
+        anchors = self._cart(customer) if query["cart"] else query["item"]
+        block = offers(customer, self.strategy, anchors, query["limit"])
+        response = Response(BlockSerializer(block).data)
+        patch_cache_control(response, private=True, no_cache=True)
+        patch_vary_headers(response, ["Cookie"])
+        return response
+
+    def _cart(self, customer: Any) -> list[str]:
+        try:
+            return list(page_of(customer, conf.CATALOG()).cart)
+        except Exception as error:
+            note_failure(self.strategy, error)
+            return []

@@ -1,0 +1,105 @@
+"""Many requests at once: the lists and the products of a whole chunk are read together, then judged as on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..catalog.adapter import Catalog
+from ..conf import conf
+from ..errors import ConfigurationError, DataError
+from ..models import Item
+from ..models.bulk import chunks
+from .guard import Kept
+from .offers import MOST_ANCHORS, MOST_OFFERS, candidates, judge
+from .page import Page
+from .registry import strategy_named
+from .stored import Stored, read
+
+REQUESTS_AT_ONCE = 1_000
+IDS_AT_ONCE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRequest:
+    """One row of a requests file. The visitor is read, but does not change the offers."""
+
+    line: int
+    request: str
+    strategy: str
+    items: tuple[str, ...]
+    visitor: str
+    limit: int
+
+
+def parse(line: int, row: Mapping[str, str | None]) -> BatchRequest:
+    """A row as a request; raises DataError saying what is wrong with it."""
+    values = {name: (row.get(name) or "").strip() for name in ("request", "strategy", "items", "visitor", "limit")}
+    if not values["request"]:
+        raise DataError("request is empty")
+    strategy = values["strategy"].replace("-", "_")
+    try:
+        strategy_named(strategy)
+    except ConfigurationError as error:
+        raise DataError(str(error)) from error
+    items = tuple(dict.fromkeys(item for item in map(str.strip, values["items"].split("|")) if item))
+    if len(items) > MOST_ANCHORS:
+        raise DataError(f"{len(items)} items are too many: at most {MOST_ANCHORS}")
+    return BatchRequest(line, values["request"], strategy, items, values["visitor"], _limit(values["limit"]))
+
+
+def _limit(text: str) -> int:
+    if not text:
+        return conf.LIMIT
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MOST_OFFERS):
+        raise DataError(f"limit {text!r} is not a whole number from 1 to {MOST_OFFERS}")
+    return int(text)
+
+
+def recommend(requests: Iterable[BatchRequest]) -> Iterator[tuple[BatchRequest, list[Kept] | DataError]]:
+    """Each request with its offers, best first, or with what was wrong; in the order given."""
+    catalog = conf.CATALOG()
+    for chunk in chunks(requests, REQUESTS_AT_ONCE):
+        yield from _recommend_chunk(catalog, chunk)
+
+
+def _recommend_chunk(
+    catalog: Catalog, chunk: Sequence[BatchRequest]
+) -> Iterator[tuple[BatchRequest, list[Kept] | DataError]]:
+    lists = _lists(chunk)
+    wanted = [
+        candidates({item: lists[one.strategy, item] for item in one.items}, one.limit) if one.items else []
+        for one in chunk
+    ]
+    anchors = {item for one in chunk for item in one.items}
+    live = _live(catalog, [*anchors, *(offer.item for offers in wanted for offer in offers)])
+    strangers = anchors - live.keys()
+    for ids in chunks(sorted(strangers), IDS_AT_ONCE):
+        strangers -= set(Item.objects.filter(external_id__in=ids).values_list("external_id", flat=True))
+    for one, offers in zip(chunk, wanted, strict=True):
+        if unknown := [item for item in one.items if item in strangers]:
+            yield one, DataError(f"unknown item: {', '.join(unknown)}")
+            continue
+        stored = {item: lists[one.strategy, item] for item in one.items}
+        known = {item: live.get(item) for item in one.items}
+        yield (
+            one,
+            judge(Page(catalog, None), strategy_named(one.strategy), stored, known, live, offers, one.limit).kept,
+        )
+
+
+def _lists(chunk: Sequence[BatchRequest]) -> dict[tuple[str, str], Stored]:
+    found: dict[tuple[str, str], Stored] = {}
+    for strategy in dict.fromkeys(one.strategy for one in chunk):
+        anchors = dict.fromkeys(item for one in chunk if one.strategy == strategy for item in one.items)
+        for ids in chunks(anchors, IDS_AT_ONCE):
+            found |= {(strategy, item): stored for item, stored in read(strategy, ids).items()}
+    return found
+
+
+def _live(catalog: Catalog, items: Iterable[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for ids in chunks(dict.fromkeys(items), IDS_AT_ONCE):
+        found |= catalog.in_bulk(ids, None)
+    return found
