@@ -1,6 +1,31 @@
+import hypothesis
 import pytest
+from django.conf import settings as django_settings
+from django.core.cache import cache
 
 from .planted import PlantedCatalog
+
+# Time limits would fail on a busy machine; the same examples every time keep a run repeatable.
+hypothesis.settings.register_profile("ecomrec", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ecomrec")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Tests marked ``mariadb`` belong to the MariaDB half of a run alone; the summary counts them as deselected."""
+    if django_settings.DATABASES["default"]["ENGINE"].endswith("mysql"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("mariadb")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(autouse=True)
+def _own_surroundings(settings, tmp_path):
+    """Each test has its own files and an empty cache."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.ECOMREC = {**settings.ECOMREC, "ARTIFACTS": tmp_path / "artifacts"}
+    cache.clear()
 
 
 @pytest.fixture
