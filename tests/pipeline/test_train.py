@@ -6,7 +6,6 @@ from ecomrec_django.models import Item, OfferList, Publication, Release, Trainin
 from ecomrec_django.pipeline import train as training
 from ecomrec_django.strategies.base import Reason, decode_offers
 from ecomrec_django.tasks import run_training
-
 from tests.planted import facts, line
 
 pytestmark = pytest.mark.django_db

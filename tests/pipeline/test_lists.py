@@ -1,0 +1,59 @@
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecomrec_django.learning.interactions import ITEMS, schema
+from ecomrec_django.pipeline.lists import ItemNames, encoded
+from ecomrec_django.strategies.base import EVIDENCE, EVIDENCE_WIDTH, Lists, Offer, Reason, decode_offers, encode_offers
+
+NAMES = ["plain", 'quo"ted', "é\\n", "4"]
+number = st.floats(width=32, allow_nan=True, allow_infinity=True) | st.floats(0, 1000, width=32)
+offer = st.tuples(st.integers(0, 3), number, st.sampled_from(Reason), st.lists(number, min_size=5, max_size=5))
+
+
+def names() -> ItemNames:
+    blank = {name: [None] * 4 for name in ITEMS}
+    return ItemNames.of(
+        pa.table({**blank, "item": [30, 10, 20, 40], "external_id": NAMES, "aisle": [3, 1, 0, 4]}, schema=schema(ITEMS))
+    )
+
+
+@given(st.lists(st.lists(offer, max_size=4), max_size=5))
+def test_all_lists_at_once_are_encoded_as_each_alone(planted):
+    flat = [row for rows in planted for row in rows]
+    lists = Lists(
+        np.arange(len(planted), dtype=np.int64),
+        np.cumsum([0, *map(len, planted)]),
+        np.array([[30, 10, 20, 40][row[0]] for row in flat], np.int64),
+        np.array([row[1] for row in flat], np.float32),
+        np.array([row[2] for row in flat], np.int8),
+        np.array([row[3] for row in flat], np.float32).reshape(-1, EVIDENCE_WIDTH),
+    )
+    got = {owner: text for owners, texts in encoded(lists, names()) for owner, text in zip(owners, texts, strict=True)}
+    assert set(got) == {owner for owner, rows in enumerate(planted) if rows}
+    for owner, text in got.items():
+        alone = [
+            Offer(NAMES[item], score, reason, [3, 1, 0, 4][item], tuple(evidence[: len(EVIDENCE[reason])]))
+            for item, score, reason, evidence in planted[owner]
+        ]
+        for mine, theirs in zip(decode_offers(text), decode_offers(encode_offers(alone)), strict=True):
+            assert (mine.item, mine.reason, mine.aisle) == (theirs.item, theirs.reason, theirs.aisle)
+            for one, other in zip((mine.score, *mine.evidence), (theirs.score, *theirs.evidence), strict=True):
+                assert one is other is None or math.isclose(one, other, rel_tol=2e-3)
+
+
+def test_an_offer_that_is_no_item_is_refused():
+    lists = Lists(
+        np.array([1]),
+        np.array([0, 1]),
+        np.array([99]),
+        np.ones(1, np.float32),
+        np.zeros(1, np.int8),
+        np.zeros((1, EVIDENCE_WIDTH), np.float32),
+    )
+    with pytest.raises(KeyError, match="not in the catalog"):
+        list(encoded(lists, names()))
