@@ -4,10 +4,6 @@ import os
 from pathlib import Path
 from tempfile import gettempdir
 
-import os
-import tempfile
-from pathlib import Path
-
 from example_shop.settings import *  # noqa: F403
 from example_shop.settings import DATABASES
 from example_shop.settings import INSTALLED_APPS as SHOP_APPS
@@ -16,10 +12,6 @@ DEBUG = False
 INSTALLED_APPS = [*SHOP_APPS, "tests.hosts"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
-    # A file, not memory: threads then wait for one another, as in a shop. One per process, for runs side by side.
-    DATABASES["default"]["TEST"] = {"NAME": Path(gettempdir()) / f"ecomrec-test-{os.getpid()}.sqlite3"}  # noqa: F405
-
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # A file, as in real use: threads that share SQLite's memory lock each other out at once instead of waiting.
-    DATABASES["default"]["TEST"] = {"NAME": Path(tempfile.gettempdir()) / f"ecomrec-test-{os.getpid()}.sqlite3"}
+    # A file, not memory: threads then wait for one another, as in a shop. One per process, for runs side by side.
+    DATABASES["default"]["TEST"] = {"NAME": Path(gettempdir()) / f"ecomrec-test-{os.getpid()}.sqlite3"}
