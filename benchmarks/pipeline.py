@@ -1,0 +1,67 @@
+"""Seconds and peak memory from orders in the database to a published release."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from . import Row
+
+ROOT = Path(__file__).resolve().parent.parent
+# Runs in a process of its own, so that its peak memory is the pipeline's and nobody else's.
+_TRAIN = """
+import json, resource, time
+import django
+django.setup()
+from ecomrec_django.tasks import run_training
+peaks, began = {}, time.monotonic()
+def peak(stage, percent):
+    peaks[stage] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+run = run_training(publish=True, progress=peak)
+seconds = run.metrics["seconds"]
+rows = [{"name": f"ecomrec:{stage}", "seconds": seconds[stage], "peak_mb": peaks[stage]} for stage in seconds]
+whole = {"name": "ecomrec", "seconds": round(time.monotonic() - began, 2), "peak_mb": max(peaks.values()),
+         "events": run.metrics["events"], "items": run.metrics["items"],
+         "lists": sum(made["lists"] for made in run.release.metrics.values())}
+print(json.dumps([*rows, whole]))
+"""
+_CLEAR = """
+import django
+django.setup()
+from ecomrec_django.models import *
+Publication.objects.all().delete()
+for model in (OfferList, Release, TrainingRun, Event, Visitor, Item, Category, Checkpoint):
+    model.objects.all()._raw_delete(model.objects.db)
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--database-url", help="a scratch database, kept between runs; a new SQLite file if not given")
+    parser.add_argument("--households", type=int, help="only the first N households")
+
+
+def run(options: argparse.Namespace) -> list[Row]:
+    """Load the whole Complete Journey unless the scratch database has it, then train and publish as a shop would."""
+    with TemporaryDirectory(prefix="ecomrec-pipeline-") as folder:
+        environment = {**os.environ, "SHOP_VAR": folder, "DJANGO_SETTINGS_MODULE": "example_shop.settings"}
+        environment.pop("DATABASE_URL", None)
+        if options.database_url:
+            environment["DATABASE_URL"] = options.database_url
+        households = [f"--households={options.households}"] if options.households else []
+        _python(["manage.py", "migrate", "-v0"], environment)
+        _python(["manage.py", "load_completejourney", *households], environment)
+        _python(["-c", _CLEAR], environment)
+        rows: list[Row] = json.loads(_python(["-c", _TRAIN], environment).splitlines()[-1])
+    return rows
+
+
+def _python(arguments: list[str], environment: dict[str, str]) -> str:
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(arguments[:2])} ended with status {done.returncode}")
+    return done.stdout
