@@ -35,7 +35,8 @@ class Guard:
 
     Rules, in order: ``blocked`` · ``anchor`` · ``in_cart`` · ``shown`` (in another block of the page) · ``missing``
     (gone, or not visible to this customer) · ``unavailable`` · ``no_price`` · ``same_aisle`` and ``aisle_full``
-    (several anchors) · the strategy's own. A pin is the merchant's word: the strategy's rules and the aisles do not bind it.
+    (several anchors) · the strategy's own. A pin is the merchant's word: the strategy's rules and the aisles do not
+    bind it.
     """
 
     catalog: Catalog

@@ -1,0 +1,70 @@
+import csv
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from ecomrec_django.testing import publish_offers
+from tests.hosts.models import IntegerProduct
+
+
+@pytest.fixture
+def run(settings, db, tmp_path, capsys):
+    settings.ECOMREC = {
+        "CATALOG": "tests.serving.catalogs.CartCatalog",
+        "STRATEGIES": {"bought_with": "tests.serving.catalogs.Any"},
+    }
+    IntegerProduct.objects.bulk_create(IntegerProduct(pk=n, title=f"Title {n}", price=n) for n in range(1, 7))
+    publish_offers({"bought_with": {"1": ["3", "2", "4"], "5": ["4"]}})
+
+    def run(text):
+        (tmp_path / "requests.csv").write_text(text)
+        call_command(
+            "ecomrec_recommend", requests=tmp_path / "requests.csv", output=tmp_path / "offers.csv", verbosity=1
+        )
+        with open(tmp_path / "offers.csv", newline="") as file:
+            return [(row["request"], row["rank"], row["item"]) for row in csv.DictReader(file)]
+
+    run.folder = tmp_path
+    return run
+
+
+HEADER = "request,strategy,items,visitor,limit\n"
+
+
+def test_offers_come_in_the_order_of_the_requests_and_ranked_from_one(run):
+    assert run(HEADER + "z,bought-with,1,,2\na,bought_with,5,anna,\n") == [
+        ("z", "1", "3"),
+        ("z", "2", "2"),
+        ("a", "1", "4"),
+    ]
+
+
+def test_several_items_are_taken_together(run):
+    assert run(HEADER + "r,bought_with,1|5,,\n") == [("r", "1", "4"), ("r", "2", "3"), ("r", "3", "2")]
+
+
+def test_the_shop_is_asked_as_on_a_page(run):
+    IntegerProduct.objects.filter(pk=3).update(stock=0)
+    assert run(HEADER + "r,bought_with,1,,1\n") == [("r", "1", "2")]
+
+
+def test_no_items_and_no_sound_offers_yield_no_rows(run):
+    assert run(HEADER + "r,bought_with,,,\ns,bought_with,6,,\n") == []
+
+
+def test_refused_rows_are_named_by_line_and_the_others_are_done(run, capsys):
+    rows = "a,nonsense,1,,\nb,bought_with,99,,\nc,bought_with,1,,0\n,bought_with,1,,\nd,bought_with,5,,\n"
+    assert run(HEADER + rows) == [("d", "1", "4")]
+    with open(run.folder / "offers.rejects.csv", newline="") as file:
+        refused = list(csv.DictReader(file))
+    assert [row["line"] for row in refused] == ["2", "3", "4", "5"]
+    assert "unknown item: 99" in refused[1]["reason"]
+    assert "Line 2: Unknown strategy" in capsys.readouterr().err
+
+
+def test_a_missing_column_stops_the_command_and_keeps_the_old_output(run):
+    (run.folder / "offers.csv").write_text("old")
+    with pytest.raises(CommandError, match="lacks the columns strategy, items"):
+        run("request\nr\n")
+    assert (run.folder / "offers.csv").read_text() == "old"
+    assert sorted(path.name for path in run.folder.iterdir()) == ["offers.csv", "requests.csv"]
