@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 _SIGNS = re.compile(
-    r"bot\b|bot[/_-]|crawl|spider|slurp|preview|monitor|headless|lighthouse|scrapy|archiver|fetch|"
+    r"(?<!cu)bot(?:\b|[_-])|crawl|spider|slurp|preview|monitor|headless|lighthouse|scrapy|archiver|fetch|"
     r"^(?:curl|wget|python|java|go-http|okhttp|libwww|php|ruby|axios|node|httpx|aiohttp)",
     re.IGNORECASE,
 )

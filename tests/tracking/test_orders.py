@@ -18,7 +18,8 @@ pytestmark = pytest.mark.django_db
 def pieces() -> int:
     """Pieces bought less pieces given back, as the events tell."""
     return sum(
-        quantity if kind == "purchase" else -quantity for kind, quantity in Event.objects.values_list("kind", "quantity")
+        quantity if kind == "purchase" else -quantity
+        for kind, quantity in Event.objects.values_list("kind", "quantity")
     )
 
 
