@@ -23,18 +23,21 @@ class CategoryTree:
         return self._by_path[path]
 
     def _make(self, path: tuple[str, ...], digest: str) -> int:
-        category, _ = Category.objects.get_or_create(
-            digest=digest,
-            defaults={
-                "parent_id": self.pk(path[:-1]),
-                "name": path[-1][:255],
-                "path": CATEGORY_SEPARATOR.join(path),
-            },
-        )
         aisle = aisle_path(path)
-        category.aisle_id = category.pk if aisle == path else self.pk(aisle)
-        category.save(update_fields=["aisle"])
-        return category.pk
+        own = aisle == path
+        row = Category(
+            digest=digest,
+            parent_id=self.pk(path[:-1]),
+            name=path[-1][:255],
+            path=CATEGORY_SEPARATOR.join(path),
+            aisle_id=None if own else self.pk(aisle),
+        )
+        # Another sync may be making it too.
+        Category.objects.bulk_create([row], ignore_conflicts=True)
+        pk = Category.objects.values_list("pk", flat=True).get(digest=digest)
+        if own:
+            Category.objects.filter(pk=pk).update(aisle_id=pk)
+        return pk
 
 
 def digest_of(path: tuple[str, ...]) -> str:
