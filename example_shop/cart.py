@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject, cached_property
+from django.utils.http import urlencode
 
 from .models import Product
 
@@ -64,6 +66,11 @@ class Cart:
     @property
     def total(self) -> Decimal:
         return sum((line.total for line in self.lines), Decimal(0))
+
+    @property
+    def link(self) -> str:
+        """Address of a page that shows these products to anybody."""
+        return f"{reverse('cart-shared')}?{urlencode([('sku', sku) for sku in self])}"
 
     @property
     def ready(self) -> bool:

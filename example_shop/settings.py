@@ -21,8 +21,9 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "rest_framework",
-    "ecomrec_django",
+    # Before ecomrec_django, so that its templates come before theirs.
     "example_shop",
+    "ecomrec_django",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

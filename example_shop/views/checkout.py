@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
-from ..cart import Cart
+from ..cart import MOST_LINES, Cart
 from ..forms import AddForm, CheckoutForm, UpdateForm
 from ..models import Order, Product
 from ..orders import CannotOrderError, place_order
@@ -18,6 +18,25 @@ SESSION_ORDERS = "orders"
 @require_safe
 def cart(request):
     return render(request, "shop/cart.html", {"cart": Cart(request)})
+
+
+@require_safe
+def shared(request):
+    """A cart that somebody sent as a link, ``?sku=A&sku=B``: it becomes one's own at the press of a button."""
+    skus = request.GET.getlist("sku")[:MOST_LINES]
+    found = {product.sku: product for product in Product.objects.filter(sku__in=skus)}
+    products = [found[sku] for sku in dict.fromkeys(skus) if sku in found]
+    return render(request, "shop/shared_cart.html", {"products": products})
+
+
+@require_POST
+def take(request):
+    """Put one piece of each product of a shared cart into one's own."""
+    cart = Cart(request)
+    for product in Product.objects.filter(sku__in=request.POST.getlist("sku")[:MOST_LINES]):
+        if product.buyable and product.sku not in cart.quantities:
+            cart.add(product.sku, 1)
+    return redirect("cart")
 
 
 @require_POST
