@@ -1,0 +1,187 @@
+"""Upsell: a better, dearer answer to the same need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .base import EVIDENCE, LIST_LENGTH, Anchor, Lists, Offer, Reason, Strategy, StrategyLists
+from .rules import Candidates, Catalog
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+    from ..learning.pairs import Counts, Statistics
+    from ..learning.training_data import TrainingData
+
+LOW, HIGH = 1.05, 1.8
+# Up-moves' worth of trust in what similarity says, beside what was observed.
+PRIOR_MOVES = 20.0
+# Observed up-moves of a need from which its price band is learned.
+MIN_MOVES = 20
+BAND_SHARE = 0.8
+HIGHEST = 5.0
+# Least similarity of an upgrade; below it, a need holds things too different to be compared.
+MIN_SIMILARITY = 0.05
+_LOW_AT, _HIGH_AT = EVIDENCE[Reason.UPGRADE].index("low"), EVIDENCE[Reason.UPGRADE].index("high")
+
+
+class UpgradeTo(Strategy):
+    """Items of the same need within its price band, by the extra margin they are expected to bring."""
+
+    name = "upgrade_to"
+
+    def violation(self, anchors: Sequence[Anchor], offer: Offer, price: float | None) -> str | None:
+        """Against every anchor: the band stored in the offer's evidence, or the default one."""
+        low, high = _band_of(offer)
+        for anchor in anchors:
+            if not _known(price) or not _known(anchor.price):
+                return "price unknown"
+            assert price is not None  # noqa: S101
+            assert anchor.price is not None  # noqa: S101
+            ratio = price / anchor.price
+            if ratio <= 1:
+                return "not dearer"
+            if ratio < low:
+                return "below the price band"
+            if ratio > high:
+                return "above the price band"
+        return None
+
+    def make(self, data: TrainingData) -> StrategyLists:
+        """See `Strategy.make`. Without any history the lists come from content alone."""
+        from ..learning.content import content_vectors, groups
+        from ..learning.pairs import Statistics
+
+        items = data.items.sort_by("item")
+        catalog = Catalog.of(items)
+        usable = catalog.active & (catalog.need >= 0) & np.isfinite(catalog.price)
+        if not usable.any():
+            return StrategyLists(Lists.empty())
+        statistics = Statistics(data, catalog.ids)
+        signals = _Signals(statistics, catalog)
+        data.progress(1, 4)
+        vectors = content_vectors(items, catalog.price)
+        data.progress(2, 4)
+        parts = [Candidates.none()]
+        for group in groups(catalog.need, np.nan_to_num(catalog.price), usable):
+            parts.append(_upgrades(group, catalog, vectors, signals))
+        data.progress(3, 4)
+        lists = Candidates.joined(parts).ranked(LIST_LENGTH)
+        by_category = _by_need(catalog, usable, signals)
+        data.progress(4, 4)
+        return StrategyLists(
+            lists.lists(catalog.ids, catalog.ids), by_category.lists(catalog.categories, catalog.ids)
+        )
+
+
+class _Signals:
+    """Sparse (items, items) matrices of up-moves and co-view cosines within a need, and each need's price band."""
+
+    def __init__(self, statistics: Statistics, catalog: Catalog) -> None:
+        moves, seen = statistics.up_moves(), statistics.co_views()
+        viewers = np.maximum(statistics.viewers(), 1.0)
+        size = len(catalog.ids)
+        same = catalog.need[moves.anchor] == catalog.need[moves.item]
+        self.moves = _matrix(moves, moves.count * same, size)
+        cosine = np.minimum(seen.count / np.sqrt(viewers[seen.anchor] * viewers[seen.item]), 1.0)
+        self.co_views = _matrix(seen, cosine, size)
+        self.left = np.bincount(moves.anchor, moves.count, size)
+        self.won = np.bincount(moves.item, moves.count * same, size)
+        self.low, self.high = _bands(catalog, moves)
+
+
+def _upgrades(group: np.ndarray, catalog: Catalog, vectors: csr_matrix, signals: _Signals) -> Candidates:
+    """All sound upgrades among the items of one window of a need, the best of each anchor."""
+    from ..learning.content import similar
+
+    need = catalog.need[group[0]]
+    low, high = signals.low[need], signals.high[need]
+    price, rating = catalog.price[group], catalog.rating[group]
+    ratio = price[None, :] / price[:, None]
+    worse = rating[None, :] < rating[:, None]
+    sound = (ratio >= low) & (ratio <= high) & (ratio > 1) & ~worse
+    if not sound.any():
+        return Candidates.none()
+    content = similar(vectors, group, group)
+    together = np.asarray(signals.co_views[group][:, group].todense(), np.float32)
+    # Either is reason enough: 1 - (1 - content)(1 - co-views).
+    similarity = np.clip(1 - (1 - content) * (1 - together), 0.0, 1.0)
+    one, other = np.nonzero(sound & (similarity >= MIN_SIMILARITY))
+    moved = np.asarray(signals.moves[group][:, group].todense())[one, other]
+    alike = similarity[one, other].astype(np.float64)
+    prior = alike / np.maximum(np.bincount(one, alike, len(group)), 1e-9)[one]
+    chance = (moved + PRIOR_MOVES * prior * alike) / (signals.left[group[one]] + PRIOR_MOVES)
+    margin = chance * (price[other] - price[one])
+    step = np.full(len(one), 1.0)
+    return Candidates.of(
+        Reason.UPGRADE,
+        group[one],
+        group[other],
+        margin,
+        ratio[one, other],
+        low * step,
+        high * step,
+        alike,
+        moved,
+    ).ranked(LIST_LENGTH)
+
+
+def _bands(catalog: Catalog, moves: Counts) -> tuple[np.ndarray, np.ndarray]:
+    """Per need the lowest and highest price ratio: the middle 80 % of its up-moves, where there are MIN_MOVES of them."""
+    low, high = np.full(len(catalog.categories), LOW), np.full(len(catalog.categories), HIGH)
+    with np.errstate(invalid="ignore"):
+        ratio = catalog.price[moves.item] / catalog.price[moves.anchor]
+        need = catalog.need[moves.anchor]
+        up = (need >= 0) & (need == catalog.need[moves.item]) & (ratio > 1) & (ratio <= HIGHEST)
+    ratio, need, count = ratio[up], need[up], moves.count[up]
+    order = np.lexsort((ratio, need))
+    ratio, need, count = ratio[order], need[order], count[order]
+    edge = (1 - BAND_SHARE) / 2
+    for which in np.unique(need[: len(need)]):
+        rows = slice(*np.searchsorted(need, [which, which + 1]))
+        share = np.cumsum(count[rows])
+        if share[-1] >= MIN_MOVES:
+            low[which] = max(1.01, ratio[rows][np.searchsorted(share, edge * share[-1])])
+            high[which] = max(low[which], ratio[rows][np.searchsorted(share, (1 - edge) * share[-1] - 1e-9)])
+    return low, high
+
+
+def _by_need(catalog: Catalog, usable: np.ndarray, signals: _Signals) -> Candidates:
+    """The need's best item of each of LIST_LENGTH price ranges, for anchors that came after the training."""
+    chosen = np.flatnonzero(usable)
+    chosen = chosen[np.lexsort((chosen, catalog.price[chosen], catalog.need[chosen]))]
+    need = catalog.need[chosen]
+    start = np.searchsorted(need, need)
+    size = np.searchsorted(need, need, "right") - start
+    part = (np.arange(len(chosen)) - start) * LIST_LENGTH // size
+    rating = np.nan_to_num(catalog.rating[chosen], nan=-1.0)
+    best = np.lexsort((chosen, -rating, -signals.won[chosen], part, need))
+    key = need[best] * LIST_LENGTH + part[best]
+    best = best[np.r_[True, key[1:] != key[:-1]]]
+    item, owner = chosen[best], need[best]
+    unknown = np.full(len(item), np.nan)
+    # Unlike an item's own list these lack an anchor to be dearer than: the page applies the band.
+    score = signals.won[item] + catalog.price[item] / (1 + catalog.price[item])
+    return Candidates.of(
+        Reason.UPGRADE, owner, item, score, unknown, signals.low[owner], signals.high[owner], unknown, signals.won[item]
+    ).ranked(LIST_LENGTH)
+
+
+def _matrix(pairs: Counts, values: np.ndarray, size: int) -> csr_matrix:
+    from scipy.sparse import csr_matrix
+
+    kept = values > 0
+    return csr_matrix((values[kept], (pairs.anchor[kept], pairs.item[kept])), (size, size))
+
+
+def _band_of(offer: Offer) -> tuple[float, float]:
+    low = offer.evidence[_LOW_AT] if offer.reason == Reason.UPGRADE and len(offer.evidence) > _LOW_AT else None
+    high = offer.evidence[_HIGH_AT] if offer.reason == Reason.UPGRADE and len(offer.evidence) > _HIGH_AT else None
+    return low or LOW, high or HIGH
+
+
+def _known(price: float | None) -> bool:
+    return price is not None and price > 0 and price < float("inf")
