@@ -1,5 +1,11 @@
 """What the shop tells the recommendations about itself: all the glue there is."""
 
+from decimal import Decimal
+from functools import cache
+
+from django.db.models import F, FloatField
+from django.db.models.functions import Cast
+
 from ecomrec_django.catalog.adapter import Catalog, PurchaseLine
 
 from .cart import Cart
@@ -34,9 +40,16 @@ class ShopCatalog(Catalog):
 
     def _lines(self, orders):
         lines = OrderLine.objects.filter(order__in=orders).order_by("pk")
-        rows = lines.values_list("pk", "order_id", "sku", "quantity", "unit_price", "refunded")
+        # A million decimals are slow to build; a shop has few prices.
+        price = Cast(F("unit_price"), FloatField())
+        rows = lines.values_list("pk", "order_id", "sku", "quantity", price, "refunded")
         for pk, order, sku, quantity, price, refunded in rows.iterator(chunk_size=10_000):
             number, user, placed, status = orders[order]
             if status == Order.Status.CANCELLED:
                 refunded = quantity
-            yield PurchaseLine(str(pk), number, user and str(user), sku, quantity, price, placed, refunded)
+            yield PurchaseLine(str(pk), number, user and str(user), sku, quantity, _cents(price), placed, refunded)
+
+
+@cache
+def _cents(price):
+    return Decimal(f"{price:.2f}")
