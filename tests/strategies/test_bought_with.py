@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ecomrec_django.strategies.base import Anchor, Offer, Reason
+from ecomrec_django.strategies.bought_with import BoughtWith
+from tests.learning.histories import baskets, offers, training
+
+# Aisle 1: tents 11, 12; aisle 2: pegs 21, 22; aisle 3: lamps 31, 32; aisle 4: mugs 41 … 46.
+CATALOG = [
+    {"item": aisle * 10 + number, "aisle": aisle, "category": aisle * 100, "title": f"thing {aisle} {number}"}
+    for aisle, size in ((1, 2), (2, 2), (3, 2), (4, 6))
+    for number in range(1, size + 1)
+]
+
+
+def planted() -> list[dict]:
+    """Tent 11 goes with peg 21, tent 12 with lamp 31; mugs with nothing but each other."""
+    return baskets([[11, 21]] * 40 + [[12, 31]] * 40 + [[41 + k % 6] for k in range(120)])
+
+
+def test_a_planted_complement_leads_the_list_of_its_anchor():
+    lists = BoughtWith().make(training(planted(), CATALOG)).by_item
+    assert offers(lists, 11)[0] == 21
+    assert offers(lists, 12)[0] == 31
+    assert offers(lists, 21)[0] == 11
+
+
+def test_no_offer_is_of_the_anchors_aisle():
+    events = planted() + baskets([[11, 12, 21, 22]] * 30, visitor=900)
+    made = BoughtWith().make(training(events, CATALOG))
+    aisle = {item["item"]: item["aisle"] for item in CATALOG}
+    for row, owner in enumerate(made.by_item.owners):
+        stored = made.by_item.items[made.by_item.starts[row] : made.by_item.starts[row + 1]]
+        assert all(aisle[int(item)] != aisle[int(owner)] for item in stored)
+    for owner in made.by_category.owners:
+        assert all(aisle[item] != owner // 100 for item in offers(made.by_category, owner))
+
+
+def test_a_bot_with_a_thousand_baskets_does_not_move_a_list():
+    bot = baskets([[11, 46]] * 1000, visitor=999)
+    before = offers(BoughtWith().make(training(planted(), CATALOG)).by_item, 11)
+    after = offers(BoughtWith().make(training(planted() + bot, CATALOG)).by_item, 11)
+    assert before[0] == after[0] == 21
+    assert 46 not in after[:1]
+
+
+def test_a_refunded_line_is_not_counted():
+    refunds = [{**event, "kind": "refund"} for event in planted() if event["item"] == 21]
+    lists = BoughtWith().make(training(planted() + refunds, CATALOG)).by_item
+    assert 21 not in offers(lists, 11)
+
+
+def test_shuffled_baskets_give_no_confident_pairs():
+    rng = np.random.default_rng(0)
+    shuffled = baskets([rng.choice([11, 12, 21, 22, 31, 32, 41, 42], 3, replace=False).tolist() for _ in range(400)])
+    made = BoughtWith().make(training(shuffled, CATALOG))
+    assert not (made.by_item.reasons == Reason.TOGETHER).any()
+
+
+def test_the_same_input_gives_the_same_lists():
+    one, other = (BoughtWith().make(training(planted(), CATALOG)).by_item for _ in range(2))
+    for name in vars(one):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_lists_are_ranked_by_score_and_offer_nothing_twice():
+    lists = BoughtWith().make(training(planted(), CATALOG)).by_item
+    for row in range(len(lists.owners)):
+        scores = lists.scores[lists.starts[row] : lists.starts[row + 1]]
+        items = lists.items[lists.starts[row] : lists.starts[row + 1]]
+        assert (np.diff(scores) <= 0).all()
+        assert len(set(items.tolist())) == len(items)
+
+
+def test_an_inactive_item_is_never_offered():
+    items = [{**item, "active": item["item"] != 21} for item in CATALOG]
+    made = BoughtWith().make(training(planted(), items))
+    assert 21 not in made.by_item.items
+    assert 21 not in made.by_category.items
+
+
+def test_an_item_nobody_bought_stands_in_for_the_one_it_resembles():
+    items = [*CATALOG, {"item": 29, "aisle": 2, "category": 200, "title": "thing 2 1"}]
+    lists = BoughtWith().make(training(planted(), items)).by_item
+    assert 29 in offers(lists, 11)
+    assert offers(lists, 11)[0] == 21
+
+
+def test_items_without_category_are_offered_beside_each_other():
+    items = [{"item": number} for number in range(1, 5)]
+    lists = BoughtWith().make(training(baskets([[1, 2]] * 30 + [[3], [4]] * 30), items)).by_item
+    assert offers(lists, 1)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("events", "items"),
+    [([], []), ([], CATALOG), ([], [{"item": 1}]), (baskets([[1]]), [{"item": 1}]), (baskets([[7, 8]] * 5), CATALOG)],
+    ids=["nothing", "no history", "one item", "one purchase", "items unknown to the catalog"],
+)
+def test_too_little_to_learn_from_gives_empty_lists(events, items):
+    made = BoughtWith().make(training(events, items))
+    assert len(made.by_item.items) == 0
+    assert len(made.by_category.items) == 0
+
+
+def test_an_offer_of_an_anchors_aisle_breaks_the_rule():
+    offer = Offer("x", 1.0, Reason.TOGETHER, 5, ())
+    anchors = [Anchor("a", 1.0, 4), Anchor("b", 1.0, 5)]
+    assert BoughtWith().violation(anchors, offer, 1.0) == "same aisle as an anchor"
+    assert BoughtWith().violation(anchors[:1], offer, 1.0) is None
+    assert BoughtWith().violation([Anchor("a", 1.0, 0)], offer._replace(aisle=0), 1.0) is None
