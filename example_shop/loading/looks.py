@@ -76,8 +76,8 @@ GROWN = {
     "onion": 6,
     "kiwi": 6,
 }
-PALETTES = 14
-PATTERNS = 10
+PALETTES = 10
+PATTERNS = 7
 
 
 class Look(NamedTuple):

@@ -11,7 +11,7 @@ from .shapes import SHAPES, SIDE, Pen
 
 # main, dark, label, accent
 COLOURS = [
-    ("#8a5a3b", "#5c3922", "#fbf1e4", "#3f7d6b"),
+    ("#2f6f8f", "#1d4a63", "#f7f3e8", "#e9a23b"),
     ("#c8452f", "#8c2a1b", "#fff3df", "#2f4858"),
     ("#3d7a4a", "#27532f", "#f4f2dc", "#d9822b"),
     ("#e2a72e", "#a87512", "#fffaf0", "#7a3b2e"),
@@ -19,12 +19,8 @@ COLOURS = [
     ("#1f8a83", "#125a56", "#eef8f5", "#e4572e"),
     ("#d9738c", "#a14960", "#fff2f4", "#5a3b57"),
     ("#3a4f7a", "#243355", "#f1f4fb", "#d64545"),
-    ("#2f6f8f", "#1d4a63", "#f7f3e8", "#e9a23b"),
+    ("#8a5a3b", "#5c3922", "#fbf1e4", "#3f7d6b"),
     ("#e07b39", "#a4521c", "#fff5ea", "#2b6777"),
-    ("#7fa650", "#557332", "#f8fae9", "#b5446e"),
-    ("#4a90c2", "#2c6590", "#f2f9ff", "#f2b134"),
-    ("#b23a5b", "#7a2039", "#fdf0f0", "#3d5a80"),
-    ("#56616b", "#363f47", "#f3f3ef", "#d98324"),
 ]
 NATURAL_COLOURS = [
     ("#c8382e", "#8d211b", "#fff3ea", "#f4c95d"),
@@ -181,19 +177,9 @@ def _pattern(number: int) -> Image.Image:
                     d.rectangle((a, b, a + 39, b + 39), fill=255)
         elif number == 5:
             d.line([(x, a + 10 * ((x // 20) % 2)) for x in range(0, SIDE + 20, 20)], fill=255, width=9)
-        elif number == 6:
+        else:
             for b in steps:
                 d.arc((b, a, b + 40, a + 40), 180, 360, fill=255, width=7)
-        elif number == 7:
-            d.line((a, 0, a + SIDE, SIDE), fill=255, width=5)
-            d.line((a + SIDE, 0, a, SIDE), fill=255, width=5)
-        elif number == 8:
-            for b in steps:
-                d.polygon((b, a + 28, b + 14, a, b + 28, a + 28), fill=255)
-        elif i % 2:
-            d.ellipse(
-                (SIDE / 2 - a, SIDE * 0.56 - a, SIDE / 2 + a, SIDE * 0.56 + a), outline=255, width=13
-            ) if a > 0 else None
     return image
 
 
