@@ -4,6 +4,7 @@ from django.conf import settings as django_settings
 from django.core.cache import cache
 
 from .planted import PlantedCatalog
+from .processes import ShopProcess, own_database
 
 # Time limits would fail on a busy machine; the same examples every time keep a run repeatable.
 hypothesis.settings.register_profile("ecomrec", deadline=None, derandomize=True)
@@ -38,3 +39,14 @@ def shop(settings, tmp_path):
         "STRATEGIES": {"next_item": "tests.planted.NextItem"},
     }
     return PlantedCatalog
+
+
+@pytest.fixture(scope="session")
+def real_shop(tmp_path_factory, django_db_setup, django_db_blocker):
+    """Real households in a shop that runs in processes of its own, trained and published."""
+    folder = tmp_path_factory.mktemp("real")
+    with own_database(folder, django_db_blocker) as database:
+        shop = ShopProcess(folder, database)
+        shop.manage("migrate", "--verbosity", "0")
+        shop.manage("load_completejourney", "--households", "60")
+        yield shop

@@ -1,0 +1,78 @@
+import os
+import shutil
+from pathlib import Path
+
+import axe_core_python
+import pytest
+from playwright.sync_api import sync_playwright
+
+AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
+# Where screenshots go; by default into the test's temporary folder.
+SCREENSHOTS = os.environ.get("SCREENSHOTS")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert program, "The browser tests need Chromium. On Debian: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """One browser window, which remembers everything that went wrong in it."""
+
+    def __init__(self, browser, address, width, folder):
+        self.context = browser.new_context(base_url=address, viewport={"width": width, "height": 900})
+        self.page = self.context.new_page()
+        self.folder = folder
+        self.faults = []
+        self.page.on("console", lambda said: said.type == "error" and self.faults.append(f"console: {said.text}"))
+        self.page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
+        self.page.on("requestfailed", lambda request: self.faults.append(f"failed: {request.url} {request.failure}"))
+        self.page.on(
+            "response", lambda answer: answer.status >= 400 and self.faults.append(f"{answer.status}: {answer.url}")
+        )
+
+    def check(self, name):
+        """Note what is wrong with the page as it stands, and keep a picture of it."""
+        self.page.wait_for_load_state("networkidle")
+        self.page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+        self.page.wait_for_load_state("networkidle")
+        self.page.screenshot(path=self.folder / f"{name}.png", full_page=True)
+        self.page.evaluate(AXE.read_text())
+        for violation in self.page.evaluate("axe.run()")["violations"]:
+            if violation["impact"] in {"serious", "critical"}:
+                nodes = ", ".join(node["html"][:200] for node in violation["nodes"][:3])
+                self.faults.append(f"{name}: {violation['id']} ({violation['impact']}): {nodes}")
+        wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if wide > 0:
+            self.faults.append(f"{name}: {wide} px wider than the screen")
+
+
+@pytest.fixture(scope="session")
+def address(real_shop):
+    real_shop.manage("ecomrec_train", "--publish")
+    with real_shop.serving() as address:
+        yield address
+
+
+@pytest.fixture
+def visit(chromium, address, tmp_path):
+    """Opens a window of a given width; the test fails if anything went wrong in it."""
+    opened = []
+
+    def open_window(width):
+        folder = Path(SCREENSHOTS) / str(width) if SCREENSHOTS else tmp_path
+        folder.mkdir(parents=True, exist_ok=True)
+        opened.append(Visit(chromium, address, width, folder))
+        return opened[-1]
+
+    yield open_window
+    for one in opened:
+        one.context.close()
+        assert not one.faults, "\n".join(one.faults)

@@ -1,0 +1,96 @@
+import pytest
+
+pytestmark = pytest.mark.browser
+
+# A well-sold product whose page shows both kinds of offers, and its category.
+PRODUCT = """
+from django.http import HttpRequest
+from ecomrec_django.serving.offers import offers
+from example_shop.models import Product
+for product in Product.objects.filter(category__isnull=False, stock__gt=5).order_by("-sold"):
+    if all(offers(HttpRequest(), strategy, [product]) for strategy in ("bought_with", "upgrade_to")):
+        print(product.get_absolute_url(), product.category.get_absolute_url())
+        break
+"""
+EVENTS = """
+from ecomrec_django.models import Event
+lines = Event.objects.filter(kind="purchase", basket={order!r})
+print(*sorted(lines.values_list("item__external_id", flat=True)))
+"""
+HISTORY = """
+import pyarrow.dataset
+from ecomrec_django.conf import conf
+history = pyarrow.dataset.dataset(conf.ARTIFACTS / "history", format="parquet", partitioning="hive")
+print(history.to_table(columns=["basket"]).column("basket").to_pylist().count({order!r}))
+"""
+
+
+@pytest.fixture(scope="module")
+def anchor(real_shop, address):
+    """Addresses of the product and of its category."""
+    return real_shop.ask(PRODUCT).split()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_shopper_finds_an_offer_buys_it_and_the_shop_learns_of_it(width, visit, real_shop, anchor):
+    product, category = anchor
+    window = visit(width)
+    page = window.page
+    page.goto("/")
+    window.check("home")
+
+    department = page.locator('main a[href^="/category/"]').first
+    department.click()
+    page.wait_for_url("**/category/**")
+    window.check("department")
+
+    page.goto(category)
+    window.check("category")
+    page.locator(f'main a[href="{product}"]').first.click()
+    page.wait_for_url(f"**{product}")
+    assert page.locator(".ecomrec-upgrade_to .ecomrec-offer").count() >= 1
+    window.check("product")
+    page.get_by_role("button", name="Add to cart", exact=True).first.click()
+    page.wait_for_url("**/cart/")
+
+    page.goto(product)
+    offered = page.locator(".ecomrec-bought_with a[href]").first
+    offer = offered.get_attribute("href")
+    offered.click()
+    page.wait_for_url(f"**{offer}")
+    page.get_by_role("button", name="Add to cart", exact=True).first.click()
+    page.wait_for_url("**/cart/")
+
+    lines = page.locator(".line-what > a")
+    assert [line.get_attribute("href") for line in lines.all()] == [product, offer]
+    cross_sell = [link.get_attribute("href") for link in page.locator(".ecomrec-bought_with a[href]").all()]
+    assert cross_sell
+    assert not {product, offer} & set(cross_sell)
+    window.check("cart")
+
+    page.get_by_role("link", name="Checkout").click()
+    page.get_by_label("Name").fill("A. Shopper")
+    page.get_by_label("Email").fill("shopper@example.com")
+    page.get_by_label("Address").fill("1 High Street")
+    window.check("checkout")
+    page.get_by_role("button", name="Place order").click()
+    page.wait_for_url("**/order/*/")
+    window.check("order")
+
+    order = page.url.rstrip("/").rsplit("/", 1)[1]
+    real_shop.manage("ecomrec_train")
+    bought = real_shop.ask(EVENTS.format(order=order)).split()
+    assert bought == sorted(address.strip("/").split("/")[-1] for address in (product, offer))
+    assert real_shop.ask(HISTORY.format(order=order)) == "2"
+
+
+def test_a_link_to_a_cart_shows_what_goes_with_it(visit, anchor):
+    product, _ = anchor
+    window = visit(1280)
+    page = window.page
+    page.goto(f"/cart/shared/?sku={product.strip('/').split('/')[-1]}")
+    assert page.locator(".ecomrec-bought_with .ecomrec-offer").count() >= 1
+    window.check("shared cart")
+    page.get_by_role("button", name="Put all into my cart").click()
+    page.wait_for_url("**/cart/")
+    assert page.locator(".line-what > a").first.get_attribute("href") == product

@@ -1,0 +1,41 @@
+"""A real worker on a real broker: what a shop runs in production."""
+
+import os
+import subprocess
+import sys
+import uuid
+
+import pytest
+
+from tests.processes import ROOT, wait_for
+
+pytestmark = pytest.mark.mariadb
+
+STATE = """
+from ecomrec_django.models import Publication, TrainingRun
+run = TrainingRun.objects.order_by("-pk").first()
+shown = Publication.objects.values_list("release__run", flat=True).first()
+print(run.pk if run else 0, run.status if run else "none", shown)
+"""
+SEND = """
+from example_shop.celery import app
+app.send_task("ecomrec.train", kwargs={{"publish": True}}, queue={queue!r})
+"""
+
+
+def test_a_worker_trains_and_publishes_a_release(real_shop):
+    assert os.environ.get("CELERY_BROKER_URL"), "Run this by: python -m tests.services mariadb"
+    queue = f"ecomrec-test-{uuid.uuid4().hex}"
+    last = int(real_shop.ask(STATE).split()[0])
+    worker = ["-m", "celery", "-A", "example_shop", "worker", "--pool", "solo", "--loglevel", "INFO", "--queues", queue]
+    with real_shop.running(*worker, "--hostname", f"{queue}@%h", "--without-gossip", "--without-mingle") as log:
+        subprocess.run(
+            [sys.executable, "-c", SEND.format(queue=queue)], cwd=ROOT, env=real_shop.environment, check=True
+        )
+        wait_for(lambda: "succeeded" in log.read_text() or "raised" in log.read_text(), log, seconds=180)
+        said = log.read_text()
+    run, status, shown = real_shop.ask(STATE).split()
+    assert int(run) > last, said
+    assert status == "done", said
+    assert shown == run, said
+    assert int(real_shop.ask("from ecomrec_django.models import OfferList; print(OfferList.objects.count())")) > 100
