@@ -15,25 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from ecomrec_django.strategies.base import Strategy
-
 from . import Row
 
 ROOT = Path(__file__).resolve().parent.parent
 LIST = 20
-
-
-class OtherAisle(Strategy):
-    """Serving alone is measured: the lists are written as they are, and the rule is that of a cross-sell."""
-
-    name = "bought_with"
-    per_aisle = 2
-
-    def make(self, data: Any) -> Any:
-        raise RuntimeError("the lists of this benchmark are not learned")
-
-    def violation(self, anchors: Any, offer: Any, price: float | None) -> str | None:
-        return "same_aisle" if any(anchor.aisle == offer.aisle for anchor in anchors) else None
+LEAVES = 300
+# As long as a real product's.
+TEXT = "One of the products that this shop has sold for years. " * 5
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,34 +80,41 @@ def _measure(database: str, size: int, samples: int, folder: str) -> list[Row]:
 
 
 def _fill(size: int) -> None:
-    """Products in 300 leaves, and for each a list of 20 random others of another leaf."""
-    from decimal import Decimal
-
+    """Products in 300 leaves, and for each a list of up to 20 random others of another leaf, written without models."""
     from django.db import connection
+    from django.utils import timezone
 
     from ecomrec_django.models import Category, Item, OfferList, Publication, Release, TrainingRun
+    from ecomrec_django.models.bulk import chunks, insert
     from ecomrec_django.strategies.base import Offer, Reason, encode_offers
     from example_shop.models import Category as ShopCategory
     from example_shop.models import Product
 
-    root = ShopCategory.objects.create(name="root", slug="root")
-    leaves = [ShopCategory.objects.create(name=f"leaf {n}", slug=f"leaf-{n}", parent=root) for n in range(300)]
-    aisles = [Category.objects.create(name=f"leaf {n}", path=f"root > leaf {n}", digest=str(n)) for n in range(300)]
-    for aisle in aisles:
-        aisle.aisle = aisle
-    Category.objects.bulk_update(aisles, ["aisle"])
-    Product.objects.bulk_create(
-        (
-            Product(
-                pk=n, sku=str(n), title=f"Product {n}", category=leaves[n % 300], price=Decimal(n % 90 + 1), brand="B"
-            )
-            for n in range(1, size + 1)
-        ),
-        batch_size=2_000,
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    keys = range(1, size + 1)
+    root = ShopCategory.objects.create(pk=LEAVES + 1, name="root", slug="root")
+    ShopCategory.objects.bulk_create(
+        ShopCategory(pk=n + 1, name=f"leaf {n}", slug=f"leaf-{n}", parent=root) for n in range(LEAVES)
     )
-    Item.objects.bulk_create(
-        (Item(pk=n, external_id=str(n), title=f"Product {n}", category=aisles[n % 300]) for n in range(1, size + 1)),
-        batch_size=2_000,
+    # A leaf of two levels is its own aisle.
+    insert(
+        Category,
+        ("id", "name", "path", "digest", "aisle"),
+        [(n + 1, f"leaf {n}", f"root > leaf {n}", str(n), n + 1) for n in range(LEAVES)],
+    )
+    insert(
+        Product,
+        ("id", "sku", "title", "category", "price", "brand", "stock", "sold", "image", "description", "updated"),
+        [
+            (n, str(n), f"Product {n}", n % LEAVES + 1, n % 90 + 1, "B", 100, 0, f"products/{n % 90}.png", TEXT, now)
+            for n in keys
+        ],
+    )
+    fields = ("id", "external_id", "title", "category", "brand", "image", "description", "available", "active")
+    insert(
+        Item,
+        (*fields, "fingerprint", "first_seen", "synced_at"),
+        [(n, str(n), f"Product {n}", n % LEAVES + 1, "B", "", TEXT, True, True, str(n), now, now) for n in keys],
     )
     release = Release.objects.create(run=TrainingRun.objects.create(status="done"), complete=True)
     others = np.random.default_rng(0).integers(1, size + 1, (size, LIST))
@@ -127,16 +122,18 @@ def _fill(size: int) -> None:
     def text(row: int) -> str:
         return encode_offers(
             [
-                Offer(str(n), 1 / rank, Reason.TOGETHER, aisles[n % 300].pk, (12, 3.4, 20.5, 2.5, 0.1))
+                Offer(str(n), 1 / rank, Reason.TOGETHER, n % LEAVES + 1, (12, 3.4, 20.5, 2.5, 0.1))
                 for rank, n in enumerate(others[row].tolist(), 1)
-                if n % 300 != (row + 1) % 300
+                if n % LEAVES != (row + 1) % LEAVES
             ]
         )
 
-    OfferList.objects.bulk_create(
-        (OfferList(release=release, strategy="bought_with", anchor_id=n + 1, offers=text(n)) for n in range(size)),
-        batch_size=2_000,
-    )
+    for some in chunks(range(size)):
+        insert(
+            OfferList,
+            ("release", "strategy", "anchor", "offers"),
+            [(release.pk, "bought_with", n + 1, text(n)) for n in some],
+        )
     Publication.objects.create(pk=1, release=release)
     if connection.vendor == "mysql":
         with connection.cursor() as cursor:

@@ -23,7 +23,8 @@ BASKET_SIZE = 50
 # Most baskets (or views) that one customer adds to a count.
 CUSTOMER_BOUND = 10.0
 PARTNERS = 200
-MIN_CUSTOMERS = 3
+# With one, a single customer could make a pair, and offers would show what that customer bought.
+MIN_CUSTOMERS = 2
 
 
 @dataclass(frozen=True)

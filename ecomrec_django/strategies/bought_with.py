@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from ..learning.pairs import Items, Pairs, Statistics
     from ..learning.training_data import TrainingData
 
-MIN_LLR = 10.8
+# Below 0 a pair is bought together less often than by chance. Demanding 10.8 costs .011 nDCG on validation; the
+# evidence tells a merchant how sure each pair is.
+MIN_LLR = 0.0
 # Fitted on validation slices, as docs/offers.md tells.
-POPULARITY_EXPONENT = 0.1
+POPULARITY_EXPONENT = 0.2
 # Baskets' worth of trust in the aisle's customers, beside the anchor's own.
-PRIOR_BASKETS = 5.0
+PRIOR_BASKETS = 40.0
 COLD_SHARE = 0.5
 AISLES_PER_AISLE = 40
 ITEMS_PER_AISLE = 3
@@ -70,14 +72,14 @@ class BoughtWith(Strategy):
 
 
 def popularity_discount(bought: Items) -> np.ndarray:
-    """``weight ** -POPULARITY_EXPONENT`` per item, 1 for what is bought least, so that bestsellers do not fill all lists."""
+    """``weight ** -POPULARITY_EXPONENT`` per item, so that bestsellers do not fill all lists."""
     return np.maximum(bought.weight, 1.0) ** -POPULARITY_EXPONENT
 
 
 def _together(
     statistics: Statistics, catalog: Catalog, bought: Items, pairs: Pairs, aisles: Candidates, total: float
 ) -> Candidates:
-    """Confident pairs: score = (w_ij + k·b_ij)/(w_i + k) · discount_j · (1 - substitutability_ij)."""
+    """Pairs above chance: score = (w_ij + k·b_ij)/(w_i + k) · discount_j · (1 - substitutability_ij)."""
     from ..learning.pairs import log_likelihood_ratio
 
     llr = log_likelihood_ratio(pairs.baskets, bought.baskets[pairs.anchor], bought.baskets[pairs.item], total)
@@ -113,7 +115,7 @@ def _substitutability(statistics: Statistics, items: int, pairs: Pairs) -> np.nd
 
 
 def _aisle_lists(catalog: Catalog, bought: Items, pairs: Pairs, offered: np.ndarray) -> Candidates:
-    """What customers of an aisle buy elsewhere; owners are aisle numbers, scores P(aisle_j given aisle_i)·P(j given aisle_j)."""
+    """What customers of an aisle buy elsewhere: owners are aisle numbers, scores P(aisle_j | aisle_i)·P(j | aisle_j)."""
     aisles = int(catalog.aisle.max()) + 1
     weight = np.bincount(catalog.aisle, bought.weight, aisles)
     keys, at = np.unique(catalog.aisle[pairs.anchor] * aisles + catalog.aisle[pairs.item], return_inverse=True)

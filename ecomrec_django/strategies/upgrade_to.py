@@ -72,9 +72,7 @@ class UpgradeTo(Strategy):
         lists = Candidates.joined(parts).ranked(LIST_LENGTH)
         by_category = _by_need(catalog, usable, signals)
         data.progress(4, 4)
-        return StrategyLists(
-            lists.lists(catalog.ids, catalog.ids), by_category.lists(catalog.categories, catalog.ids)
-        )
+        return StrategyLists(lists.lists(catalog.ids, catalog.ids), by_category.lists(catalog.categories, catalog.ids))
 
 
 class _Signals:

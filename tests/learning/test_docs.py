@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+import doctest
+from pathlib import Path
+
+from ecomrec_django.learning import content
+
+OFFERS = Path(__file__).parents[2] / "docs" / "offers.md"
+
+
+def test_the_worked_examples_are_true():
+    result = doctest.testfile(str(OFFERS), module_relative=False)
+    assert (result.failed, result.attempted) == (0, 5)
+    assert doctest.testmod(content).failed == 0
