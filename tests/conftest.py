@@ -42,10 +42,10 @@ def shop(settings, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def real_shop(tmp_path_factory, django_db_setup, django_db_blocker):
+def real_shop(tmp_path_factory):
     """Real households in a shop that runs in processes of its own, trained and published."""
     folder = tmp_path_factory.mktemp("real")
-    with own_database(folder, django_db_blocker) as database:
+    with own_database(folder) as database:
         shop = ShopProcess(folder, database)
         shop.manage("migrate", "--verbosity", "0")
         shop.manage("load_completejourney", "--households", "60")

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
+from urllib.parse import quote
 from urllib.request import urlopen
 
-from django.db import connection
+from django.conf import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -95,17 +96,23 @@ def free_port() -> int:
 
 
 @contextmanager
-def own_database(folder: Path, blocker) -> Iterator[str]:
+def own_database(folder: Path) -> Iterator[str]:
     """DATABASE_URL of a new database of the kind under test."""
-    if connection.vendor == "sqlite":
+    given = settings.DATABASES["default"]
+    if given["ENGINE"].endswith("sqlite3"):
         yield f"sqlite:///{folder / 'shop.sqlite3'}"
         return
-    given = connection.settings_dict
-    name = f"{given['NAME']}_{os.getpid()}_{folder.name}".replace("-", "_")
-    with blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+    import MySQLdb
+
+    name = f"ecomrec_{os.getpid()}_{folder.name}"
+    account = {"host": given["HOST"], "port": int(given["PORT"] or 3306), "user": given["USER"]}
+    server = MySQLdb.connect(**account, password=given["PASSWORD"])
+    server.query(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
     try:
-        yield f"mysql://{given['USER']}:{given['PASSWORD']}@{given['HOST']}:{given['PORT']}/{name}"
+        yield "mysql://{user}:{password}@{host}:{port}/{name}".format(
+            **account, password=quote(given["PASSWORD"]), name=name
+        )
     finally:
-        with blocker.unblock(), connection.cursor() as cursor:
-            cursor.execute(f"DROP DATABASE {name}")
+        server.ping()
+        server.query(f"DROP DATABASE {name}")
+        server.close()
