@@ -41,7 +41,7 @@ class Engine:
             raise ConfigurationError(
                 f"Training needs {error.name}, which is not installed: pip install 'ecomrec-django[learn]'."
             ) from error
-        settings = {
+        settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": self.memory,
             "threads": self.threads,
             "autoinstall_known_extensions": False,

@@ -38,7 +38,7 @@ class Items:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Per directed pair, shape (pairs,): item numbers ``anchor`` and ``item``; the counts mean what they do in Items."""
+    """Per directed pair, shape (pairs,): item numbers ``anchor`` and ``item``; counts as in Items."""
 
     anchor: np.ndarray
     item: np.ndarray

@@ -115,7 +115,7 @@ def _substitutability(statistics: Statistics, items: int, pairs: Pairs) -> np.nd
 
 
 def _aisle_lists(catalog: Catalog, bought: Items, pairs: Pairs, offered: np.ndarray) -> Candidates:
-    """What customers of an aisle buy elsewhere: owners are aisle numbers, scores P(aisle_j | aisle_i)·P(j | aisle_j)."""
+    """What an aisle's customers buy elsewhere: owners are aisle numbers, scores P(aisle_j | aisle_i)·P(j | aisle_j)."""
     aisles = int(catalog.aisle.max()) + 1
     weight = np.bincount(catalog.aisle, bought.weight, aisles)
     keys, at = np.unique(catalog.aisle[pairs.anchor] * aisles + catalog.aisle[pairs.item], return_inverse=True)

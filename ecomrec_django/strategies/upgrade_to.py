@@ -39,8 +39,8 @@ class UpgradeTo(Strategy):
         for anchor in anchors:
             if not _known(price) or not _known(anchor.price):
                 return "price unknown"
-            assert price is not None  # noqa: S101
-            assert anchor.price is not None  # noqa: S101
+            assert price is not None
+            assert anchor.price is not None
             ratio = price / anchor.price
             if ratio <= 1:
                 return "not dearer"
@@ -65,9 +65,8 @@ class UpgradeTo(Strategy):
         data.progress(1, 4)
         vectors = content_vectors(items, catalog.price)
         data.progress(2, 4)
-        parts = [Candidates.none()]
-        for group in groups(catalog.need, np.nan_to_num(catalog.price), usable):
-            parts.append(_upgrades(group, catalog, vectors, signals))
+        windows = groups(catalog.need, np.nan_to_num(catalog.price), usable)
+        parts = [_upgrades(window, catalog, vectors, signals) for window in windows]
         data.progress(3, 4)
         lists = Candidates.joined(parts).ranked(LIST_LENGTH)
         by_category = _by_need(catalog, usable, signals)
@@ -128,7 +127,7 @@ def _upgrades(group: np.ndarray, catalog: Catalog, vectors: csr_matrix, signals:
 
 
 def _bands(catalog: Catalog, moves: Counts) -> tuple[np.ndarray, np.ndarray]:
-    """Per need the lowest and highest price ratio: the middle 80 % of its up-moves, where there are MIN_MOVES of them."""
+    """Per need the lowest and highest price ratio: the middle 80 % of its up-moves, if MIN_MOVES."""
     low, high = np.full(len(catalog.categories), LOW), np.full(len(catalog.categories), HIGH)
     with np.errstate(invalid="ignore"):
         ratio = catalog.price[moves.item] / catalog.price[moves.anchor]
@@ -138,7 +137,7 @@ def _bands(catalog: Catalog, moves: Counts) -> tuple[np.ndarray, np.ndarray]:
     order = np.lexsort((ratio, need))
     ratio, need, count = ratio[order], need[order], count[order]
     edge = (1 - BAND_SHARE) / 2
-    for which in np.unique(need[: len(need)]):
+    for which in np.unique(need):
         rows = slice(*np.searchsorted(need, [which, which + 1]))
         share = np.cumsum(count[rows])
         if share[-1] >= MIN_MOVES:

@@ -32,5 +32,5 @@ def test_an_empty_list_scores_nothing():
 
 @pytest.mark.parametrize(("offers", "targets"), [([[0]], []), ([[0]], [[]]), ([[0, 0]], [[0]])])
 def test_senseless_input_is_refused(offers, targets):
-    with pytest.raises(ValueError, match="target|twice"):
+    with pytest.raises(ValueError, match=r"target|twice"):
         evaluate(arrays(*offers), arrays(*targets), np.ones(2))
