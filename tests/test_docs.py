@@ -78,9 +78,13 @@ SECRET_KEY = "x"
 USE_TZ = True
 ROOT_URLCONF = "urls"
 ALLOWED_HOSTS = ["testserver"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {{"default": {{"ENGINE": "django.db.backends.sqlite3", "NAME": "host.sqlite3"}}}}
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "shop"]
-MIDDLEWARE = ["django.contrib.sessions.middleware.SessionMiddleware", "django.contrib.auth.middleware.AuthenticationMiddleware"]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
 TEMPLATES = [{{
     "BACKEND": "django.template.backends.django.DjangoTemplates",
     "DIRS": ["templates"],
@@ -138,8 +142,11 @@ call_command("migrate", verbosity=0)
 goods = [
     Product.objects.create(title=title, price=price, category=category)
     for title, price, category in [
-        ("Spaghetti", 2, "Food > Pasta"), ("Best spaghetti", "2.60", "Food > Pasta"), ("Tomato sauce", 3, "Food > Sauce"),
-        ("Soap", 1, "Home > Soap"), ("Sponge", 1, "Home > Sponges"),
+        ("Spaghetti", 2, "Food > Pasta"),
+        ("Best spaghetti", "2.60", "Food > Pasta"),
+        ("Tomato sauce", 3, "Food > Sauce"),
+        ("Soap", 1, "Home > Soap"),
+        ("Sponge", 1, "Home > Sponges"),
     ]
 ]
 for number in range(60):
