@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# visitor: Visitor.pk, 0 for a guest · item: Item.pk · price: of one piece, NaN if unknown · basket, session: "" if none ·
-# time: UTC · quantity: pieces; a `refund` row takes its pieces back from the `purchase` of the same basket and item.
+# visitor: Visitor.pk, 0 for a guest · item: Item.pk · price: of one piece, NaN if unknown · time: UTC ·
+# basket, session: "" if none · quantity: pieces; a `refund` row takes its pieces back from the `purchase` of the same basket and item.
 HISTORY = {
     "event": "int64",
     "visitor": "int64",

@@ -19,7 +19,9 @@ def _silent(done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """``history`` is a folder of Parquet files or an Arrow table (columns HISTORY), ``items`` an Arrow table (columns ITEMS)."""
+    """``history`` is a folder of Parquet files or an Arrow table (columns HISTORY), ``items`` an Arrow table
+    (columns ITEMS).
+    """
 
     engine: Engine
     history: str | pa.Table

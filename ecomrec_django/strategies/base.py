@@ -131,7 +131,7 @@ class Strategy(ABC):
         """Learn the lists. Import learners inside: the web process imports this module for its rules alone."""
 
     def violation(self, anchors: Sequence[Anchor], offer: Offer, price: float | None) -> str | None:
-        """The rule that ``offer``, at its live ``price`` for this customer, breaks beside these anchors; None if sound."""
+        """The rule that ``offer``, at its live ``price`` for this customer, breaks beside these anchors; None: none."""
         return None
 
 
