@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # visitor: Visitor.pk, 0 for a guest · item: Item.pk · price: of one piece, NaN if unknown · time: UTC ·
-# basket, session: "" if none · quantity: pieces; a `refund` row takes its pieces back from the `purchase` of the same basket and item.
+# basket, session: "" if none · quantity: pieces; a `refund` row takes its pieces back from the `purchase` of the same
+# basket and item.
 HISTORY = {
     "event": "int64",
     "visitor": "int64",
