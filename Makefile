@@ -13,7 +13,10 @@ PYTEST ?=
 
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
-APT := mariadb-server libmariadb-dev pkg-config redis-server chromium
+PACKAGES := mariadb-server libmariadb-dev pkg-config redis-server chromium
+
+# Debian keeps servers where only root looks.
+export PATH := $(PATH):/usr/sbin
 
 .PHONY: demo test test-embedded bench lint clean
 .DELETE_ON_ERROR:
@@ -26,14 +29,14 @@ ifneq ($(SERVE),0)
 	$(MANAGE) runserver --noreload 127.0.0.1:$(PORT)
 endif
 
-test: .venv/dev.stamp
+test: .venv/services.stamp
 	$(BIN)/python -m tests.services sqlite -n 2 $(PYTEST)
 	$(BIN)/python -m tests.services mariadb -n 2 $(PYTEST)
 
 test-embedded: .venv/dev.stamp
 	$(BIN)/python -m tests.services sqlite -n 2 -m "not browser" $(PYTEST)
 
-bench: .venv/dev.stamp
+bench: .venv/services.stamp
 	$(BIN)/python -m benchmarks $(NAME)
 
 lint: .venv/dev.stamp
@@ -50,8 +53,16 @@ clean:
 	$(BIN)/pip install --quiet --editable '.[demo]'
 	@touch $@
 
-.venv/dev.stamp: pyproject.toml .venv/system.stamp | .venv/made.stamp
+.venv/dev.stamp: pyproject.toml | .venv/made.stamp
 	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+# MariaDB and what its client is built with, a broker, a browser.
+.venv/services.stamp: .venv/dev.stamp
+	@{ command -v mariadbd && command -v redis-server && command -v pkg-config && \
+	   { command -v mariadb_config || command -v mysql_config; } && \
+	   { command -v chromium || command -v chromium-browser || command -v google-chrome; }; } >/dev/null || $(call apt,$(PACKAGES))
+	$(BIN)/pip install --quiet --editable '.[dev,mysql]'
 	@touch $@
 
 # Debian's python3 comes without what makes virtual environments.
@@ -60,11 +71,6 @@ clean:
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(call apt,python3-venv)
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
-	@touch $@
-
-.venv/system.stamp: | .venv/made.stamp
-	@{ command -v mariadbd && command -v redis-server && command -v chromium && command -v pkg-config && \
-	   { command -v mariadb_config || command -v mysql_config; }; } >/dev/null || $(call apt,$(APT))
 	@touch $@
 
 apt = { test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo 'Please install: $(1)'; exit 1; }; \
