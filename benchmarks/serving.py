@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter_ns
@@ -20,6 +20,7 @@ from . import Row
 ROOT = Path(__file__).resolve().parent.parent
 LIST = 20
 LEAVES = 300
+WARM_UP = 200
 # As long as a real product's.
 TEXT = "One of the products that this shop has sold for years. " * 5
 
@@ -29,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--mysql", default="mysql://root@127.0.0.1:3306/ecomrec_bench", help="server of MariaDB or MySQL"
     )
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000], help="items in the shop")
-    parser.add_argument("--samples", type=int, default=2_000)
+    parser.add_argument("--samples", type=int, default=5_000, help="blocks timed")
     parser.add_argument("--only", choices=["sqlite", "mysql"], help="one database instead of both")
 
 
@@ -74,7 +75,7 @@ def _measure(database: str, size: int, samples: int, folder: str) -> list[Row]:
     connection.creation.create_test_db(verbosity=0, autoclobber=True)
     try:
         _fill(size)
-        return _figures(f"{database}:{size}", size, samples)
+        return _figures(f"{database}:{size}", size, samples, folder)
     finally:
         connection.creation.destroy_test_db(name, verbosity=0)
 
@@ -142,67 +143,107 @@ def _fill(size: int) -> None:
                 cursor.fetchall()
 
 
-def _figures(name: str, size: int, samples: int) -> list[Row]:
-    from django.db import connection
-    from django.template import Context, Template
-    from django.test import Client, RequestFactory
-    from django.test.utils import CaptureQueriesContext, override_settings
+def _figures(name: str, size: int, samples: int, folder: str) -> list[Row]:
+    from django.test.utils import override_settings
 
     from ecomrec_django.conf import conf
-    from ecomrec_django.serving.offers import failures
     from example_shop.models import Product
 
-    block = Template("{% load ecomrec %}{% bought_with product %}")
-    picks = np.random.default_rng(1).integers(1, size + 1, samples + 50).tolist()
+    picks = np.random.default_rng(1).integers(1, size + 1, samples + WARM_UP).tolist()
     products = Product.objects.in_bulk(picks)
     # The same few pages again and again, as a cache sees them.
     hot = [products[pk] for pk in picks[:50]]
+    rows = []
+    with override_settings(TEMPLATES=_templates(ROOT / "ecomrec_django" / "templates")):
+        for variant, seconds, asked in [
+            ("uncached", 0, [products[pk] for pk in picks]),
+            ("cached", 3600, hot * ((samples + WARM_UP) // len(hot) + 1)),
+        ]:
+            with override_settings(ECOMREC={**conf.given, "CACHE_SECONDS": seconds}):
+                rows.append({"name": f"ecomrec:{name}:{variant}", **_block(asked[: samples + WARM_UP])})
+    with override_settings(ECOMREC={**conf.given, "CACHE_SECONDS": 0}, ALLOWED_HOSTS=["*"]):
+        pages = _pages(Path(folder), hot * max(samples // len(hot) // 10, 4))
+    return rows + [{"name": f"page:{name}:{variant}", **figures} for variant, figures in pages.items()]
 
-    def render(product: Any) -> str:
+
+def _block(products: list[Any]) -> Row:
+    """One block of the package's own look on an otherwise empty page; the request is made outside of the clock."""
+    from django.db import connection
+    from django.template import Context, Template
+    from django.test import RequestFactory
+    from django.test.utils import CaptureQueriesContext
+
+    from ecomrec_django.serving.failures import failures
+
+    block = Template("{% load ecomrec %}{% bought_with product %}")
+
+    def context(product: Any) -> Any:
         request = RequestFactory().get("/")
-        request.session = {}
-        return str(block.render(Context({"product": product, "request": request})))
+        request.session = {}  # type: ignore[assignment]
+        return Context({"product": product, "request": request})
 
-    rows: list[Row] = []
-    variants = [("uncached", 0, [products[pk] for pk in picks]), ("cached", 3600, hot * (samples // len(hot) + 2))]
-    for variant, seconds, asked in variants:
-        with override_settings(ECOMREC={**conf.given, "CACHE_SECONDS": seconds, **_strategies()}):
-            _time(render, asked[:50])
-            with CaptureQueriesContext(
-                connection,
-            ) as queries:
-                html = render(asked[0])
-            if "ecomrec-offer" not in html or failures:
-                raise SystemExit(f"the block is empty: {dict(failures)}")
-            rows.append(
-                {
-                    "name": f"ecomrec:{name}:{variant}",
-                    **_time(render, asked[50 : samples + 50], warm=bool(seconds)),
-                    "queries": len(queries),
-                }
-            )
-    client = Client()
-    with override_settings(ECOMREC={**conf.given, "CACHE_SECONDS": 0, **_strategies()}, ALLOWED_HOSTS=["*"]):
-        with_it = _time(lambda product: client.get(f"/product/{product.sku}/"), hot * 4)
-    with override_settings(ECOMREC={**conf.given, "STRATEGIES": {}}, ALLOWED_HOSTS=["*"]):
-        without = _time(lambda product: client.get(f"/product/{product.sku}/"), hot * 4)
-    rows += [{"name": f"page:{name}:with", **with_it}, {"name": f"page:{name}:without", **without}]
-    return rows
-
-
-def _strategies() -> dict[str, Any]:
-    return {"STRATEGIES": {"bought_with": "benchmarks.serving.OtherAisle"}}
-
-
-def _time(work: Callable[[Any], Any], asked: list[Any], warm: bool = False) -> dict[str, float]:
-    """Milliseconds; with ``warm`` each is asked once outside of the clock, for the cache may have let go of it."""
+    for product in products[:WARM_UP]:
+        block.render(context(product))
+    with CaptureQueriesContext(connection) as queries:
+        html = block.render(context(products[0]))
     taken = []
-    for one in asked:
-        if warm:
-            work(one)
+    for product in products[WARM_UP:]:
+        # Seldom needed: the local cache lets go of a list after five seconds.
+        _keep_cached(product)
+        asked = context(product)
         began = perf_counter_ns()
-        work(one)
+        block.render(asked)
         taken.append(perf_counter_ns() - began)
+    if "ecomrec-offer" not in html or failures:
+        raise SystemExit(f"the block is empty: {dict(failures)}")
+    return {**_percentiles(taken), "queries": len(queries)}
+
+
+def _keep_cached(product: Any) -> None:
+    from ecomrec_django.conf import conf
+    from ecomrec_django.serving.stored import stored_for
+
+    if conf.CACHE_SECONDS:
+        stored_for("bought_with", [product.sku])
+
+
+def _pages(folder: Path, products: list[Any]) -> dict[str, dict[str, float]]:
+    """The shop's product page, in its own look, with one block and with none: by turns, so that both meet one load."""
+    from django.template.loader import get_template
+    from django.test import Client
+    from django.test.utils import override_settings
+
+    source = get_template("shop/product.html").template.source
+    settings = {}
+    for variant, tags in [("with", "upgrade_to"), ("without", "upgrade_to|bought_with")]:
+        changed, removed = re.subn(rf"{{% ({tags}) product %}}", "", source)
+        assert removed == len(tags.split("|")), "the shop's product page has other tags than it had"
+        page = folder / variant / "shop" / "product.html"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(changed)
+        settings[variant] = override_settings(TEMPLATES=_templates(folder / variant))
+    client = Client()
+    taken: dict[str, list[int]] = {variant: [] for variant in settings}
+    for start in range(0, len(products), 50):
+        some = products[start : start + 50]
+        for variant, changed_settings in settings.items():
+            with changed_settings:
+                client.get(f"/product/{some[0].sku}/")
+                for product in some:
+                    began = perf_counter_ns()
+                    client.get(f"/product/{product.sku}/")
+                    taken[variant].append(perf_counter_ns() - began)
+    return {variant: _percentiles(times) for variant, times in taken.items()}
+
+
+def _templates(first: Path) -> list[dict[str, Any]]:
+    """The shop's settings, with templates of ``first`` before those of the apps."""
+    from example_shop.settings import TEMPLATES
+
+    return [{**TEMPLATES[0], "DIRS": [first]}]
+
+
+def _percentiles(taken: list[int]) -> dict[str, float]:
     p50, p99 = np.percentile(taken, [50, 99]) / 1e6
     return {"p50_ms": float(p50), "p99_ms": float(p99)}
 

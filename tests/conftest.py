@@ -3,6 +3,9 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
 
+from ecomrec_django.serving.failures import failures
+
+from .hosts.models import IntegerProduct
 from .planted import PlantedCatalog
 from .processes import ShopProcess, own_database
 
@@ -39,6 +42,26 @@ def shop(settings, tmp_path):
         "STRATEGIES": {"next_item": "tests.planted.NextItem"},
     }
     return PlantedCatalog
+
+
+@pytest.fixture
+def host(settings, db):
+    """A shop of forty products, 1 to 40, each costing its number."""
+    settings.ECOMREC = {
+        "CATALOG": "tests.serving.catalogs.CartCatalog",
+        "STRATEGIES": {
+            "bought_with": "tests.serving.catalogs.Any",
+            "upgrade_to": "tests.serving.catalogs.AtMostDouble",
+        },
+    }
+    failures.clear()
+    IntegerProduct.objects.bulk_create(IntegerProduct(pk=n, title=f"Title {n}", price=n) for n in range(1, 41))
+    return settings
+
+
+@pytest.fixture
+def request_(rf):
+    return rf.get("/")
 
 
 @pytest.fixture(scope="session")

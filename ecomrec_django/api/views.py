@@ -12,7 +12,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ..conf import conf
-from ..serving.offers import note_failure, offers
+from ..serving.failures import note_failure
+from ..serving.offers import offers
 from ..serving.page import page_of
 from .serializers import BlockSerializer, QuerySerializer
 from .throttling import OffersThrottle

@@ -80,14 +80,13 @@ class Catalog:
 
     def items(self) -> Iterator[Any]:
         """The products a sync walks through, a chunk at a time."""
-        products = self.products().order_by("pk")
-        if self.select_related:
-            # A category is read once (see `product_category`), not joined to each of its products.
-            others = [path for path in self.select_related if path.split("__")[0] != self.category]
-            products = (
-                products.select_related(None).select_related(*others) if others else products.select_related(None)
-            )
+        # A category is read once (see `product_category`), not joined to each of its products.
+        products = self._without_category(self.products().order_by("pk"))
         return products.iterator(chunk_size=2000)
+
+    def live_products(self) -> QuerySet[Any]:
+        """The products as a block reads them on each page: in no order, and without their categories."""
+        return self._without_category(self.products().order_by())
 
     def describe(self, product: Any) -> ItemFacts:
         """The facts of one product, for the mirror."""
@@ -110,7 +109,8 @@ class Catalog:
         """The live products this customer may see, by external id, in one query. Ids that mean nothing are left out."""
         field = self._model()._meta.pk if self.key == "pk" else self._model()._meta.get_field(self.key)
         wanted = [value for value in map(_Cleaner(field), ids) if value is not None]
-        return {self.external_id(product): product for product in self.products().filter(**{f"{self.key}__in": wanted})}
+        products = self.live_products().filter(**{f"{self.key}__in": wanted})
+        return {self.external_id(product): product for product in products}
 
     def available(self, product: Any, request: HttpRequest | None) -> bool:
         """Whether it can be bought now."""
@@ -182,6 +182,13 @@ class Catalog:
     def _paths(self) -> dict[Any, tuple[str, ...]]:
         return {}
 
+    def _without_category(self, products: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.select_related:
+            return products
+        others = [path for path in self.select_related if path.split("__")[0] != self.category]
+        products = products.select_related(None)
+        return products.select_related(*others) if others else products
+
     def _checked_price(self, product: Any) -> Decimal | None:
         price = self.base_price(product)
         if price is None and (given := self._read(product, self.price_field)) not in (None, ""):
@@ -234,7 +241,7 @@ def _decimal(value: Any) -> Decimal | None:
     if value is None or value == "":
         return None
     try:
-        price = Decimal(str(value))
+        price = value if isinstance(value, Decimal) else Decimal(str(value))
     except ArithmeticError:
         return None
     return price if price.is_finite() and price >= 0 else None

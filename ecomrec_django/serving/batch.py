@@ -12,7 +12,7 @@ from ..errors import ConfigurationError, DataError
 from ..models import Item
 from ..models.bulk import chunks
 from .guard import Kept
-from .offers import MOST_ANCHORS, MOST_OFFERS, candidates, judge
+from .offers import MOST_ANCHORS, MOST_OFFERS, beside, candidates, guard_of
 from .page import Page
 from .registry import strategy_named
 from .stored import Stored, read
@@ -68,25 +68,28 @@ def _recommend_chunk(
     catalog: Catalog, chunk: Sequence[BatchRequest]
 ) -> Iterator[tuple[BatchRequest, list[Kept] | DataError]]:
     lists = _lists(chunk)
-    wanted = [
-        candidates({item: lists[one.strategy, item] for item in one.items}, one.limit) if one.items else []
-        for one in chunk
+    page = Page(catalog, None)
+    stored = [{item: lists[one.strategy, item] for item in one.items} for one in chunk]
+    guards = [
+        guard_of(page, strategy_named(one.strategy), own, one.items) for one, own in zip(chunk, stored, strict=True)
     ]
+    wanted = [guard.sift(candidates(own)) for guard, own in zip(guards, stored, strict=True)]
     anchors = {item for one in chunk for item in one.items}
-    live = _live(catalog, [*anchors, *(offer.item for offers in wanted for offer in offers)])
-    strangers = anchors - live.keys()
-    for ids in chunks(sorted(strangers), IDS_AT_ONCE):
-        strangers -= set(Item.objects.filter(external_id__in=ids).values_list("external_id", flat=True))
-    for one, offers in zip(chunk, wanted, strict=True):
+    live = _live(catalog, [*anchors, *(offer.item for some in wanted for offer, rule in some if rule is None)])
+    strangers = _strangers(anchors - live.keys())
+    for one, own, guard, some in zip(chunk, stored, guards, wanted, strict=True):
         if unknown := [item for item in one.items if item in strangers]:
             yield one, DataError(f"unknown item: {', '.join(unknown)}")
             continue
-        stored = {item: lists[one.strategy, item] for item in one.items}
-        known = {item: live.get(item) for item in one.items}
-        yield (
-            one,
-            judge(Page(catalog, None), strategy_named(one.strategy), stored, known, live, offers, one.limit).kept,
-        )
+        guard.choose(some, live, beside(page, {item: live.get(item) for item in one.items}, own), one.limit)
+        yield one, guard.kept
+
+
+def _strangers(items: set[str]) -> set[str]:
+    """Those that the mirror does not know either."""
+    for ids in chunks(sorted(items), IDS_AT_ONCE):
+        items = items - set(Item.objects.filter(external_id__in=ids).values_list("external_id", flat=True))
+    return items
 
 
 def _lists(chunk: Sequence[BatchRequest]) -> dict[tuple[str, str], Stored]:

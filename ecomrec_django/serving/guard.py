@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.http import HttpRequest
-
-from ..catalog.adapter import Catalog
 from ..strategies.base import Anchor, Offer, Reason, Strategy
+from .page import Page
 
 
 class Kept(NamedTuple):
@@ -29,68 +27,88 @@ class LeftOut(NamedTuple):
     rule: str
 
 
+class Candidate(NamedTuple):
+    """An offer, and the rule it breaks whatever its live product is like; None if the product has to be looked at."""
+
+    offer: Offer
+    rule: str | None
+
+
 @dataclass
 class Guard:
-    """Checks candidates, best first, against live products.
+    """Checks offers, best first.
 
-    Rules, in order: ``blocked`` · ``anchor`` · ``in_cart`` · ``shown`` (in another block of the page) · ``missing``
-    (gone, or not visible to this customer) · ``unavailable`` · ``no_price`` · ``same_aisle`` and ``aisle_full``
-    (several anchors) · the strategy's own. A pin is the merchant's word: the strategy's rules and the aisles do not
+    Rules, in order: ``blocked`` · ``anchor`` · ``in_cart`` · ``shown`` (in another block of the page) · ``same_aisle``
+    (beside several anchors), all of which need no live product; then ``missing`` (gone, or not visible to this
+    customer) · ``unavailable`` · ``no_price`` · ``aisle_full`` (beside several anchors) · the strategy's own, beside
+    those anchors whose lists hold the offer. A pin is the merchant's word: neither the strategy's rules nor the aisles
     bind it.
     """
 
-    catalog: Catalog
-    request: HttpRequest | None
+    page: Page
     strategy: Strategy
-    anchors: Sequence[Anchor]
-    products: Mapping[str, Any]
+    # External id -> aisle, 0 where unknown.
+    anchors: Mapping[str, int]
+    # External id of an anchor -> the items of its list; empty where there is but one anchor.
+    lists: Mapping[str, frozenset[str]]
     blocked: frozenset[str] = frozenset()
-    in_cart: frozenset[str] = frozenset()
-    shown: frozenset[str] = frozenset()
-    _aisles: Counter[int] = field(default_factory=Counter)
+    kept: list[Kept] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    _in_aisle: Counter[int] = field(default_factory=Counter)
 
-    def choose(self, candidates: Iterable[Offer], limit: int) -> tuple[list[Kept], list[LeftOut]]:
-        """The first ``limit`` sound offers, and what was left out on the way."""
-        kept: list[Kept] = []
-        left_out: list[LeftOut] = []
-        for offer in candidates:
-            if len(kept) == limit:
+    def sift(self, offers: Iterable[Offer]) -> list[Candidate]:
+        """Each offer with what can be said of it without its live product."""
+        cart, shown = frozenset(self.page.cart), self.page.shown
+        aisles = frozenset(self.anchors.values()) - {0} if self._bounds_aisles else frozenset()
+        found = []
+        for offer in offers:
+            rule = None
+            if offer.item in self.blocked:
+                rule = "blocked"
+            elif offer.item in self.anchors:
+                rule = "anchor"
+            elif offer.item in cart:
+                rule = "in_cart"
+            elif offer.item in shown:
+                rule = "shown"
+            elif offer.aisle in aisles and offer.reason is not Reason.PINNED:
+                rule = "same_aisle"
+            found.append(Candidate(offer, rule))
+        return found
+
+    def choose(
+        self, candidates: Iterable[Candidate], live: Mapping[str, Any], beside: Sequence[Anchor], limit: int
+    ) -> None:
+        """Add sound offers to ``kept`` until they are ``limit``; what is passed over goes to ``left_out``."""
+        for offer, rule in candidates:
+            if len(self.kept) >= limit:
                 break
-            found = self.check(offer)
+            found = rule or self._check(offer, live.get(offer.item), beside)
             if isinstance(found, str):
-                left_out.append(LeftOut(offer, found))
+                self.left_out.append(LeftOut(offer, found))
             else:
-                self._aisles[offer.aisle] += 1
-                kept.append(found)
-        return kept, left_out
+                self._in_aisle[offer.aisle] += 1
+                self.kept.append(found)
 
-    def check(self, offer: Offer) -> Kept | str:
+    @property
+    def _bounds_aisles(self) -> bool:
+        return len(self.anchors) > 1 and self.strategy.per_aisle is not None
+
+    def _check(self, offer: Offer, product: Any, beside: Sequence[Anchor]) -> Kept | str:
         """The offer with its product and price, or the rule it breaks."""
-        item = offer.item
-        if item in self.blocked:
-            return "blocked"
-        if any(item == anchor.item for anchor in self.anchors):
-            return "anchor"
-        if item in self.in_cart:
-            return "in_cart"
-        if item in self.shown:
-            return "shown"
-        product = self.products.get(item)
         if product is None:
             return "missing"
-        if not self.catalog.available(product, self.request):
+        catalog, request = self.page.catalog, self.page.request
+        if not catalog.available(product, request):
             return "unavailable"
-        price = self.catalog.price(product, self.request)
+        price = catalog.price(product, request)
         if price is None:
             return "no_price"
-        rule = None if offer.reason is Reason.PINNED else self._beside_anchors(offer, price)
-        return rule or Kept(offer, product, price)
-
-    def _beside_anchors(self, offer: Offer, price: Decimal) -> str | None:
-        bound = self.strategy.per_aisle
-        if len(self.anchors) > 1 and bound is not None and offer.aisle:
-            if any(offer.aisle == anchor.aisle for anchor in self.anchors):
-                return "same_aisle"
-            if self._aisles[offer.aisle] >= bound:
+        if offer.reason is not Reason.PINNED:
+            if self._bounds_aisles and offer.aisle and self._in_aisle[offer.aisle] >= (self.strategy.per_aisle or 0):
                 return "aisle_full"
-        return self.strategy.violation(self.anchors, offer, float(price))
+            if self.lists:
+                beside = [anchor for anchor in beside if offer.item in self.lists[anchor.item]]
+            if broken := self.strategy.violation(beside, offer, float(price)):
+                return broken
+        return Kept(offer, product, price)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,18 +14,17 @@ from django.http import HttpRequest
 from ..catalog.adapter import Catalog
 from ..conf import conf
 from ..strategies.base import Anchor, Offer, Reason, Strategy, decode_offers
-from .guard import Guard, Kept, LeftOut
+from .failures import note_failure
+from .guard import Candidate, Guard, Kept, LeftOut
 from .page import Page, page_of
 from .reasons import sentence
 from .registry import strategy_named
 from .stored import Stored, stored_for
 
-logger = logging.getLogger(__name__)
-
-# Failures since this process started, by strategy and exception; the first of each is logged.
-failures: Counter[tuple[str, str]] = Counter()
 MOST_ANCHORS = 50
 MOST_OFFERS = 20
+# Live products read in one query beside a cart, whose lists hold hundreds.
+MOST_AT_ONCE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,49 +80,45 @@ def offers(request: HttpRequest | None, strategy: str, anchors: Iterable[Any], l
     return block
 
 
-def note_failure(strategy: str, error: Exception) -> None:
-    """Count a failure and log its first occurrence: where it happened, but no message, which may hold personal data."""
-    kind = type(error).__name__
-    failures[strategy, kind] += 1
-    if failures[strategy, kind] == 1:
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "?"
-        logger.error("Block %s is left empty: %s at %s", strategy, kind, place)
-
-
 def examine(page: Page, strategy: str, anchors: Iterable[Any], limit: int) -> Examination:
-    """The guard's verdicts, best candidate first, until ``limit`` are kept. Raises what the shop or database raises."""
+    """The guard's verdicts, best candidate first, until ``limit`` are kept. Raises what the shop or database raises.
+
+    The stored lists and the live products cost a query each. Where a cache knows the lists, fewer products are read at
+    first, and the others only if those do not fill the block.
+    """
     rules = strategy_named(strategy)
     given = anchors_by_id(page.catalog, anchors)
-    stored = stored_for(strategy, list(given))
-    wanted = candidates(stored, limit)
-    if limit < 1 or not wanted:
-        return Examination(_release(stored), [], [])
+    stored, cached = stored_for(strategy, list(given))
+    guard = guard_of(page, rules, stored, given)
+    wanted = guard.sift(candidates(stored))
     unknown = [item for item, product in given.items() if product is None]
-    live = page.catalog.in_bulk([*(offer.item for offer in wanted), *unknown], page.request)
-    known = {item: product if product is not None else live.get(item) for item, product in given.items()}
-    return judge(page, rules, stored, known, live, wanted, limit)
+    live: dict[str, Any] = {}
+    for some in _windows(wanted, limit + limit // 2 if cached else MOST_AT_ONCE):
+        needed = [candidate.offer.item for candidate in some if candidate.rule is None]
+        if len(guard.kept) >= limit:
+            break
+        if needed:
+            live |= page.catalog.in_bulk([*needed, *unknown], page.request)
+            given |= {item: live.get(item) for item in unknown}
+            unknown = []
+        guard.choose(some, live, beside(page, given, stored), limit)
+    return Examination(release_of(stored), guard.kept, guard.left_out)
 
 
-def judge(
-    page: Page,
-    rules: Strategy,
-    stored: Mapping[str, Stored],
-    known: Mapping[str, Any],
-    live: Mapping[str, Any],
-    wanted: Iterable[Offer],
-    limit: int,
-) -> Examination:
-    """The guard's verdicts on ``wanted``, beside the anchors ``known`` (id -> live product or None)."""
-    beside = [
+def guard_of(page: Page, rules: Strategy, stored: Mapping[str, Stored], anchors: Iterable[str]) -> Guard:
+    aisles = {item: stored[item].aisle if item in stored else 0 for item in anchors}
+    several = stored.items() if len(aisles) > 1 else ()
+    lists = {item: frozenset(offer.item for offer in _decoded(one.offers)) for item, one in several}
+    blocked = frozenset(item for one in stored.values() for item in one.blocked)
+    return Guard(page, rules, aisles, lists, blocked)
+
+
+def beside(page: Page, known: Mapping[str, Any], stored: Mapping[str, Stored]) -> list[Anchor]:
+    """The anchors (external id -> live product, or None) as the strategy's rules see them."""
+    return [
         Anchor(item, _price(page, product), stored[item].aisle if item in stored else 0)
         for item, product in known.items()
     ]
-    blocked = frozenset(item for one in stored.values() for item in one.blocked)
-    guard = Guard(page.catalog, page.request, rules, beside, live, blocked, frozenset(page.cart), frozenset(page.shown))
-    return Examination(_release(stored), *guard.choose(wanted, limit))
 
 
 def _price(page: Page, product: Any) -> float | None:
@@ -131,8 +126,19 @@ def _price(page: Page, product: Any) -> float | None:
     return None if price is None else float(price)
 
 
-def _release(stored: Mapping[str, Stored]) -> int | None:
+def release_of(stored: Mapping[str, Stored]) -> int | None:
     return next((one.release for one in stored.values() if one.release is not None), None)
+
+
+def _windows(wanted: list[Candidate], size: int) -> tuple[list[Candidate], list[Candidate]]:
+    """``wanted`` cut behind the first ``size`` candidates whose live product has to be looked at."""
+    sound = 0
+    for at, candidate in enumerate(wanted):
+        if candidate.rule is None:
+            sound += 1
+            if sound > size:
+                return wanted[:at], wanted[at:]
+    return wanted, []
 
 
 def anchors_by_id(catalog: Catalog, anchors: Iterable[Any]) -> dict[str, Any]:
@@ -147,15 +153,20 @@ def anchors_by_id(catalog: Catalog, anchors: Iterable[Any]) -> dict[str, Any]:
     return found
 
 
-def candidates(stored: Mapping[str, Stored], limit: int) -> list[Offer]:
-    """Pins in order, then the anchors' lists by summed score: enough for the guard to choose ``limit`` from."""
+def candidates(stored: Mapping[str, Stored]) -> list[Offer]:
+    """Pins in order, then the anchors' lists by summed score."""
     pins = {item: Offer(item, 0.0, Reason.PINNED, aisle, ()) for one in stored.values() for item, aisle in one.pins}
-    ranked = _merged([decode_offers(one.offers) for one in stored.values()])
-    window = max(3 * limit, 12)
-    return [*pins.values(), *(offer for offer in ranked if offer.item not in pins)][: window + len(pins)]
+    ranked = _merged([_decoded(one.offers) for one in stored.values()])
+    return [*pins.values(), *(offer for offer in ranked if offer.item not in pins)]
 
 
-def _merged(lists: Sequence[list[Offer]]) -> list[Offer]:
+@lru_cache(maxsize=512)
+def _decoded(text: str) -> tuple[Offer, ...]:
+    """The offers of a list. Many visitors look at few products, so the latest lists are not taken apart again."""
+    return tuple(decode_offers(text))
+
+
+def _merged(lists: Sequence[Sequence[Offer]]) -> Sequence[Offer]:
     """One list: each item once, under its best offer's reason, by the sum of its scores."""
     if len(lists) == 1:
         return lists[0]
@@ -187,7 +198,10 @@ def present(catalog: Catalog, request: HttpRequest | None, kept: Kept) -> BlockO
 
 def safe_url(url: str) -> str:
     """``url`` if a browser would fetch it over HTTP; empty for ``javascript:`` and its kin."""
-    cleaned = "".join(letter for letter in url if letter.isprintable()).strip()
+    cleaned = url if url.isprintable() else "".join(letter for letter in url if letter.isprintable())
+    cleaned = cleaned.strip()
+    if cleaned.startswith("/"):
+        return cleaned
     try:
         scheme = urlsplit(cleaned).scheme.lower()
     except ValueError:

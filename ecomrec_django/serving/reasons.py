@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from django.utils.formats import number_format
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_noop, ngettext
 
 from ..strategies.base import Offer, Reason, evidence_of
 
 # A smaller crowd is no argument, and may point at a person.
 FEWEST_CUSTOMERS = 3
+_SENTENCES = {
+    Reason.AISLE: gettext_noop("Often bought beside products of this kind"),
+    Reason.SIMILAR: gettext_noop("Often bought with products like this"),
+    Reason.POPULAR: gettext_noop("Popular in this shop"),
+    Reason.PINNED: gettext_noop("Recommended by the shop"),
+}
 
 
 def sentence(offer: Offer) -> str:
@@ -20,13 +26,8 @@ def sentence(offer: Offer) -> str:
             return gettext("Often bought together")
         return ngettext(
             "Bought together by %(customers)s customer", "Bought together by %(customers)s customers", customers
-        ) % {"customers": number_format(customers, 0, force_grouping=True)}
+        ) % {"customers": customers if customers < 1000 else number_format(customers, 0, force_grouping=True)}
     if offer.reason is Reason.UPGRADE:
         more = round(100 * ((evidence.get("ratio") or 1.0) - 1))
         return gettext("Same use, %(percent)s %% more") % {"percent": more} if more >= 1 else gettext("Same use")
-    return {
-        Reason.AISLE: gettext("Often bought beside products of this kind"),
-        Reason.SIMILAR: gettext("Often bought with products like this"),
-        Reason.POPULAR: gettext("Popular in this shop"),
-        Reason.PINNED: gettext("Recommended by the shop"),
-    }.get(offer.reason, "")
+    return gettext(_SENTENCES[offer.reason]) if offer.reason in _SENTENCES else ""

@@ -17,6 +17,7 @@ from django.db.models.functions import Cast
 
 from ..conf import conf
 from ..models import Item, OfferList, Override, Publication
+from .failures import note_failure
 
 VERSION_KEY = "ecomrec:version"
 # A cache that lives in one process does not hear of what another process published.
@@ -34,24 +35,31 @@ class Stored(NamedTuple):
     blocked: tuple[str, ...] = ()
 
 
-def stored_for(strategy: str, anchors: Sequence[str]) -> dict[str, Stored]:
-    """What is stored for each anchor; no query where the cache knows all of them."""
+def stored_for(strategy: str, anchors: Sequence[str]) -> tuple[dict[str, Stored], bool]:
+    """What is stored for each anchor, and whether the cache knew all of them, which saves the query."""
     if not anchors:
-        return {}
+        return {}, True
     if not conf.CACHE_SECONDS:
-        return read(strategy, anchors)
-    cache = caches[conf.CACHE]
-    version = str(cache.get_or_set(VERSION_KEY, _new_version, None))
-    keys = {anchor: _key(version, strategy, anchor) for anchor in anchors}
-    cached = cache.get_many(keys.values())
-    found = {anchor: cached[key] for anchor, key in keys.items() if key in cached}
+        return read(strategy, anchors), False
+    try:
+        cache = caches[conf.CACHE]
+        version = str(cache.get_or_set(VERSION_KEY, _new_version, None))
+        keys = {anchor: _key(version, strategy, anchor) for anchor in anchors}
+        cached = cache.get_many(keys.values())
+        found = {anchor: Stored(*cached[key]) for anchor, key in keys.items() if key in cached}
+    except Exception as error:
+        note_failure("cache", error, "Offers are read without their cache")
+        return read(strategy, anchors), False
     missing = [anchor for anchor in anchors if anchor not in found]
-    if missing:
-        fresh = read(strategy, missing)
-        seconds = min(conf.CACHE_SECONDS, LOCAL_SECONDS) if isinstance(cache, LocMemCache) else conf.CACHE_SECONDS
-        cache.set_many({keys[anchor]: stored for anchor, stored in fresh.items()}, seconds)
-        found |= fresh
-    return found
+    if not missing:
+        return found, True
+    fresh = read(strategy, missing)
+    seconds = min(conf.CACHE_SECONDS, LOCAL_SECONDS) if isinstance(cache, LocMemCache) else conf.CACHE_SECONDS
+    try:
+        cache.set_many({keys[anchor]: tuple(stored) for anchor, stored in fresh.items()}, seconds)
+    except Exception as error:
+        note_failure("cache", error, "Offers are not kept in their cache")
+    return found | fresh, False
 
 
 def forget() -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.db.models import Model
+from django.template import engines
 from django.template.loader import select_template
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
 from ..conf import conf
-from ..serving.offers import note_failure, offers
+from ..serving.failures import note_failure
+from ..serving.offers import offers
 from ..serving.page import page_of
 
 logger = logging.getLogger(__name__)
@@ -48,13 +52,25 @@ def block(context: template.Context, strategy: str, subject: Any, limit: int | N
             "block": found,
             "title": title,
             "heading_id": f"ecomrec-{strategy}-{page.blocks}",
-            "offer_template": select_template([f"ecomrec/{strategy}/offer.html", "ecomrec/offer.html"]),
+            "offer_template": template_of(strategy, "offer.html"),
         }
-        chosen = select_template([f"ecomrec/{strategy}/block.html", "ecomrec/block.html"])
-        return chosen.render(content, request)
+        return template_of(strategy, "block.html").render(content, request)
     except Exception as error:
         note_failure(strategy, error)
         return mark_safe("")
+
+
+def template_of(strategy: str, name: str) -> Any:
+    """The strategy's own template where there is one, or that of all; chosen once a process, unless in DEBUG."""
+    if settings.DEBUG:
+        return select_template([f"ecomrec/{strategy}/{name}", f"ecomrec/{name}"])
+    return _chosen(tuple(engines.all()), strategy, name)
+
+
+@lru_cache(maxsize=64)
+def _chosen(loaded: tuple[Any, ...], strategy: str, name: str) -> Any:
+    """``loaded``, the template engines, are made anew where the settings change."""
+    return select_template([f"ecomrec/{strategy}/{name}", f"ecomrec/{name}"])
 
 
 def anchors_of(subject: Any, request: Any) -> list[Any]:

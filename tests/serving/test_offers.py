@@ -3,16 +3,16 @@ import subprocess
 import sys
 
 import pytest
-from django.core.cache import cache
 from django.test import RequestFactory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ecomrec_django.models import Category, Item, OfferList, Override, Publication
 from ecomrec_django.pipeline.publish import rollback
-from ecomrec_django.serving.offers import candidates, examine, failures, offers
+from ecomrec_django.serving.failures import failures
+from ecomrec_django.serving.offers import examine, offers
 from ecomrec_django.serving.page import Page
-from ecomrec_django.serving.stored import forget, stored_for
+from ecomrec_django.serving.stored import forget
 from ecomrec_django.strategies.base import Offer, Reason, encode_offers
 from ecomrec_django.testing import override_ecomrec, publish_offers
 from tests.hosts.models import IntegerProduct, SlugProduct, UUIDProduct
@@ -239,14 +239,6 @@ def test_no_block_breaks_a_rule(host, stock, prices, cart, order, limit):
         and prices[0] < prices[n - 1] <= 2 * prices[0]
     ]
     assert got == sound[:limit]
-
-
-def test_candidates_are_few_however_long_the_cart(host):
-    text = encode_offers([Offer(str(n), 1.0, Reason.TOGETHER, 0, (3,)) for n in range(2, 11)] * 10)
-    publish("2")
-    OfferList.objects.update(offers=text)
-    cache.clear()
-    assert len(candidates(stored_for("bought_with", ["1"]), 4)) == 12
 
 
 def test_a_web_process_imports_no_learner():

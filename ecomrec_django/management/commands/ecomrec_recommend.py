@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import IO, Any
+from uuid import uuid4
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -79,20 +78,17 @@ class Command(BaseCommand):
 
 def _write(path: Path, header: tuple[str, ...], rows: Iterator[tuple[Any, ...]]) -> int:
     """Write a CSV file whole or not at all; returns the number of rows."""
-    with NamedTemporaryFile(
-        "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        count = 0
-        try:
+    made = path.with_name(f".{path.name}.{uuid4().hex}")
+    count = 0
+    try:
+        with open(made, "x", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(header)
             for row in rows:
                 writer.writerow(row)
                 count += 1
-            file.flush()
-            os.replace(file.name, path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(file.name)
-            raise
+        os.replace(made, path)
+    except BaseException:
+        made.unlink(missing_ok=True)
+        raise
     return count
