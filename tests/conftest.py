@@ -4,10 +4,12 @@ from django.conf import settings as django_settings
 from django.core.cache import cache
 
 from ecomrec_django.serving.failures import failures
+from ecomrec_django.tasks import run_training
 
 from .hosts.models import IntegerProduct
 from .planted import PlantedCatalog
 from .processes import ShopProcess, own_database
+from .small_shop import stock_the_shop
 
 # Time limits would fail on a busy machine; the same examples every time keep a run repeatable.
 hypothesis.settings.register_profile("ecomrec", deadline=None, derandomize=True)
@@ -62,6 +64,14 @@ def host(settings, db):
 @pytest.fixture
 def request_(rf):
     return rf.get("/")
+
+
+@pytest.fixture
+def small_shop(db):
+    """The example shop with a few products, trained and published, its lists cached."""
+    failures.clear()
+    stock_the_shop()
+    run_training(publish=True)
 
 
 @pytest.fixture(scope="session")

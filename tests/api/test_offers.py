@@ -72,7 +72,9 @@ def test_the_other_strategy_has_its_own_address(client):
 def test_too_many_questions_are_refused(client):
     cache.clear()
     with override_ecomrec(THROTTLE="2/min"):
-        assert [client.get(URL, {"item": "1"}).status_code for _ in range(3)] == [200, 200, 429]
+        answers = [client.get(URL, {"item": "1"}) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert 0 < int(answers[-1]["Retry-After"]) <= 60
 
 
 def test_nothing_can_be_written(client):

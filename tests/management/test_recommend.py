@@ -3,7 +3,9 @@ import csv
 import pytest
 from django.core.management import CommandError, call_command
 
+from ecomrec_django.serving.offers import offers
 from ecomrec_django.testing import publish_offers
+from example_shop.models import Product
 from tests.hosts.models import IntegerProduct
 
 
@@ -68,3 +70,34 @@ def test_a_missing_column_stops_the_command_and_keeps_the_old_output(run):
         run("request\nr\n")
     assert (run.folder / "offers.csv").read_text() == "old"
     assert sorted(path.name for path in run.folder.iterdir()) == ["offers.csv", "requests.csv"]
+
+
+def test_the_files_may_be_read_by_whom_the_folders_owner_lets(run):
+    run(HEADER + "a,nonsense,1,,\nd,bought_with,5,,\n")
+    (run.folder / "plain").touch()
+    modes = {(run.folder / name).stat().st_mode for name in ("offers.csv", "offers.rejects.csv", "plain")}
+    assert len(modes) == 1
+
+
+@pytest.mark.usefixtures("small_shop")
+def test_a_real_shop_is_answered_with_what_its_pages_show(tmp_path, rf):
+    Product.objects.filter(sku="tent-storm").update(stock=0)
+    (tmp_path / "requests.csv").write_text(
+        HEADER + "p,bought_with,tent,,2\nu,upgrade-to,tent,customer-1,\nc,bought_with,tent|pegs,,\nn,bought_with,,,\n"
+    )
+    call_command("ecomrec_recommend", requests=tmp_path / "requests.csv", output=tmp_path / "offers.csv")
+    with open(tmp_path / "offers.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    answers = {name: [row["item"] for row in rows if row["request"] == name] for name in "pucn"}
+    for name, strategy, anchors, limit in [
+        ("p", "bought_with", ["tent"], 2),
+        ("u", "upgrade_to", ["tent"], 4),
+        ("c", "bought_with", ["tent", "pegs"], 4),
+    ]:
+        block = offers(rf.get("/"), strategy, anchors, limit)
+        assert answers[name] == [offer.item for offer in block.offers]
+    assert answers["p"] == ["pegs", "lamp"]
+    assert answers["u"] == ["tent-light"]
+    assert "lamp" in answers["c"]
+    assert answers["n"] == []
+    assert all(row["reason"] for row in rows)

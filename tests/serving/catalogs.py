@@ -1,17 +1,19 @@
 from decimal import Decimal
 
+from django.core.cache.backends.base import BaseCache
+
 from ecomrec_django.strategies.base import Strategy
 from tests.hosts.catalogs import IntegerCatalog
 
 
 class CartCatalog(IntegerCatalog):
-    """Its cart and its customer's discount are attributes of the request."""
+    """Its cart and its customer's prices are attributes of the request."""
 
     def cart(self, request):
         return getattr(request, "cart_ids", ())
 
     def price(self, product, request):
-        price = super().price(product, request)
+        price = getattr(request, "price_of", {}).get(product.pk) or super().price(product, request)
         return None if price is None else price * Decimal(getattr(request, "discount", 1))
 
     def url(self, product):
@@ -26,6 +28,18 @@ class FailingCatalog(IntegerCatalog):
 class ScriptCatalog(CartCatalog):
     def url(self, product):
         return "java\nscript:alert(1)"
+
+
+class BrokenCache(BaseCache):
+    """A server that does not answer."""
+
+    def __init__(self, location, params):
+        super().__init__(params)
+
+    def get(self, *args, **kwargs):
+        raise ConnectionError("redis.example:6379 refused")
+
+    get_many = set = set_many = add = get
 
 
 class Any(Strategy):

@@ -175,6 +175,34 @@ class TestABlock:
         assert "RuntimeError" in caplog.text
         assert "secret" not in caplog.text
 
+    def test_falls_back_on_the_database_where_the_cache_fails(self, host, request_, caplog):
+        publish("2", "3")
+        host.CACHES = {"default": {"BACKEND": "tests.serving.catalogs.BrokenCache"}}
+        for _ in range(2):
+            assert shown(RequestFactory().get("/")) == ["2", "3"]
+        assert failures == {("cache", "ConnectionError"): 2}
+        assert "redis.example" not in caplog.text
+
+    def test_shows_each_customer_their_own_price_though_cached(self):
+        publish("2", "3")
+        prices = []
+        for discount in ("1", "0.5"):
+            request = RequestFactory().get("/")
+            request.discount = discount
+            prices.append([str(offer.price) for offer in offers(request, "bought_with", ["1"]).offers])
+        assert prices == [["2.00", "3.00"], ["1.000", "1.500"]]
+
+    def test_compares_this_customers_own_prices(self):
+        publish("9", strategy="upgrade_to", anchor="8")
+        request = RequestFactory().get("/")
+        request.price_of = {9: 30}
+        assert shown(RequestFactory().get("/"), "upgrade_to", ["8"]) == ["9"]
+        assert shown(request, "upgrade_to", ["8"]) == []
+
+    def test_of_upgrades_beside_a_cart_compares_each_offer_with_the_items_it_upgrades(self, request_):
+        publish_offers({"upgrade_to": {"2": ["3"], "20": ["30", "15"]}})
+        assert shown(request_, "upgrade_to", ["2", "20"]) == ["3", "30"]
+
     def test_links_no_address_that_runs_a_script(self, request_):
         publish("2")
         with override_ecomrec(CATALOG="tests.serving.catalogs.ScriptCatalog"):

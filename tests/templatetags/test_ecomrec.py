@@ -1,6 +1,9 @@
 import pytest
 from django.template import Context, Template
+from django.test import RequestFactory
+from django.utils import translation
 
+from ecomrec_django.serving.failures import failures
 from ecomrec_django.testing import publish_offers
 from tests.hosts.models import IntegerProduct
 
@@ -25,6 +28,53 @@ def test_titles_are_escaped(request_):
     html = render("{% bought_with '1' %}", request=request_)
     assert "&lt;script&gt;" in html
     assert "<script" not in html
+
+
+def test_a_title_from_outside_is_escaped_and_one_written_in_the_template_is_the_authors(request_):
+    html = render("{% bought_with '1' title=title %}", title="<b>Best</b>", request=request_)
+    assert "&lt;b&gt;Best&lt;/b&gt;</h2>" in html
+    assert "<em>Best</em></h2>" in render(
+        "{% bought_with '1' title='<em>Best</em>' %}", request=RequestFactory().get("/")
+    )
+
+
+def test_prices_are_written_as_the_visitors_language_writes_them(request_):
+    IntegerProduct.objects.filter(pk=2).update(price="1234.50")
+    with translation.override("de"):
+        assert "1.234,50" in render("{% bought_with '1' limit=1 %}", request=request_)
+    with translation.override("en"):
+        assert "1,234.50" in render("{% bought_with '1' limit=1 %}", request=RequestFactory().get("/"))
+
+
+def test_a_shop_may_replace_the_templates_of_one_strategy_and_of_all(settings, tmp_path):
+    (tmp_path / "ecomrec" / "bought_with").mkdir(parents=True)
+    (tmp_path / "ecomrec" / "bought_with" / "offer.html").write_text("<i>{{ offer.title }}</i>")
+    (tmp_path / "ecomrec" / "block.html").write_text(
+        "{{ block.strategy }}:{% for offer in block.offers %}{% include offer_template %}{% endfor %}"
+    )
+    publish_offers({"bought_with": {"1": ["2", "3"]}, "upgrade_to": {"4": ["5"]}})
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    request = RequestFactory().get("/")
+    assert render("{% bought_with '1' %}", request=request) == "bought_with:<i>Title 2</i><i>Title 3</i>"
+    assert "<i>" not in render("{% upgrade_to '4' %}", request=request)
+    assert "Title 5" in render("{% upgrade_to '4' %}", request=RequestFactory().get("/"))
+
+
+def test_a_template_that_fails_leaves_the_page_whole(settings, tmp_path):
+    (tmp_path / "ecomrec").mkdir()
+    (tmp_path / "ecomrec" / "offer.html").write_text("{% include 'no such template' %}")
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    assert render("before {% bought_with '1' %} after", request=RequestFactory().get("/")) == "before  after"
+    assert failures == {("bought_with", "TemplateDoesNotExist"): 1}
+
+
+def test_upgrades_of_a_cart_are_dearer_than_what_they_replace(request_):
+    publish_offers({"upgrade_to": {"4": ["5", "3"], "20": ["30"]}})
+    request_.cart_ids = ["4", "20"]
+    html = render("{% upgrade_to cart %}", cart=object(), request=request_)
+    assert "/product/5/" in html
+    assert "/product/30/" in html
+    assert "/product/3/" not in html
 
 
 def test_any_other_object_is_the_cart(request_):
