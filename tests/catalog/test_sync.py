@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from ecomrec_django.catalog.sync import sync
 from ecomrec_django.conf import conf
 from ecomrec_django.models import Category, Item
+from example_shop.recommendations import ShopCatalog
 from tests.hosts.models import IntegerProduct, SlugProduct, UUIDProduct
 from tests.planted import facts
 
@@ -126,3 +127,9 @@ def test_a_category_tree_costs_queries_per_category_not_per_product(settings):
     with CaptureQueriesContext(connection) as queries:
         assert sync().created == 50
     assert len(queries) < 30
+
+
+def test_a_page_reads_products_without_their_categories_and_in_no_order():
+    sql = str(ShopCatalog().live_products().query)
+    assert "JOIN" not in sql
+    assert "ORDER BY" not in sql
