@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from ..strategies.base import Offer, Reason, evidence_of
 
 REASONS: dict[Reason, Any] = {
-    Reason.TOGETHER: _("Bought by the same customers"),
+    Reason.TOGETHER: _("Bought together"),
     Reason.AISLE: _("Bought beside this aisle"),
     Reason.SIMILAR: _("Bought with a product like it"),
     Reason.UPGRADE: _("A better answer to the same need"),
@@ -20,13 +20,13 @@ REASONS: dict[Reason, Any] = {
 
 # Evidence name -> what it is called, and how it is written: decimals of a number, "times" or "percent".
 NAMES: dict[str, tuple[Any, int | str]] = {
-    "customers": (_("Customers"), 0),
+    "orders": (_("Orders with both"), 0),
+    "customers": (_("Customers, at least"), 0),
     "expected": (_("Expected by chance"), 1),
     "llr": (_("Log-likelihood ratio"), 1),
     "lift": (_("Lift"), "times"),
     "substitutability": (_("Seen as substitutes"), "percent"),
-    "aisle_probability": (_("Chance of its aisle"), "percent"),
-    "item_share": (_("Share of its aisle"), "percent"),
+    "chance": (_("Share of its aisle's orders"), "percent"),
     "similarity": (_("Similarity"), "percent"),
     "ratio": (_("Price against the anchor"), "times"),
     "low": (_("Price band from"), "times"),

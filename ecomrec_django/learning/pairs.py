@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 
 HALF_LIFE_DAYS = 180.0
 BASKET_SIZE = 50
-# Most baskets (or views) that one customer adds to a count.
-CUSTOMER_BOUND = 10.0
+# Baskets with one item that one customer adds to a weight; past them, more of the same says no more.
+CUSTOMER_BOUND = 50.0
 PARTNERS = 200
-# With one, a single customer could make a pair, and offers would show what that customer bought.
-MIN_CUSTOMERS = 2
+MIN_BASKETS = 2
+# Fewer would show what one customer bought, and let one customer move a list.
+MIN_CUSTOMERS = 3
 
 
 @dataclass(frozen=True)
 class Items:
-    """Per item, shape (items,): distinct ``customers``, their bounded ``baskets``, and these decayed: ``weight``."""
+    """Per item, shape (items,): distinct ``customers``, ``baskets``, and the sum of their weights (purchases.sql)."""
 
     customers: np.ndarray
     baskets: np.ndarray
@@ -38,7 +39,10 @@ class Items:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Per directed pair, shape (pairs,): item numbers ``anchor`` and ``item``; counts as in Items."""
+    """Per directed pair, shape (pairs,): item numbers ``anchor`` and ``item``, baskets with both and their weight.
+
+    ``customers`` is a lower bound: at least so many different ones, never above 60.
+    """
 
     anchor: np.ndarray
     item: np.ndarray
@@ -49,6 +53,20 @@ class Pairs:
     def where(self, kept: np.ndarray) -> Pairs:
         """The pairs of a boolean mask."""
         return replace(self, **{name: values[kept] for name, values in vars(self).items()})
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is bought beside an aisle, rows by (aisle, item): ``customers`` as in Pairs, ``chance`` 0…1."""
+
+    aisle: np.ndarray
+    item: np.ndarray
+    customers: np.ndarray
+    chance: np.ndarray
+
+    def where(self, offered: np.ndarray) -> Beside:
+        """The rows of the items of a boolean mask, shape (items,)."""
+        return replace(self, **{name: values[offered[self.item]] for name, values in vars(self).items()})
 
 
 @dataclass(frozen=True)
@@ -76,7 +94,7 @@ class Statistics:
         return self._ask("purchases", history=self.data.history)
 
     def baskets(self, purchases: pa.Table) -> float:
-        """Baskets in all, of each customer counted without bound."""
+        """Baskets in all."""
         import pyarrow.compute as pc
 
         return float(pc.count_distinct(purchases["basket"]).as_py())
@@ -91,11 +109,21 @@ class Statistics:
         return Items(**columns)
 
     def pairs(self, purchases: pa.Table) -> Pairs:
-        """Pairs that at least MIN_CUSTOMERS bought in one basket, the PARTNERS strongest of each anchor."""
+        """Pairs bought together in at least MIN_BASKETS baskets, the PARTNERS strongest of each anchor."""
         answer = self._ask("pairs", purchases=purchases)
         anchor, item, known, order = self._ends(answer)
         counts = (answer[name].to_numpy()[known][order] for name in ("customers", "baskets", "weight"))
         return Pairs(anchor, item, *(values.astype(np.float64) for values in counts))
+
+    def beside(self, purchases: pa.Table, aisle: np.ndarray) -> Beside:
+        """What at least MIN_CUSTOMERS bought beside each aisle; ``aisle`` numbers the items' aisles, shape (items,)."""
+        import pyarrow as pa
+
+        shelves = pa.table({"item": self.ids, "aisle": aisle.astype(np.int64)})
+        answer = self._ask("aisles", purchases=purchases, shelves=shelves)
+        item, _ = self._numbers(answer["item"])
+        columns = (answer[name].to_numpy().astype(np.float64) for name in ("customers", "chance"))
+        return Beside(answer["aisle"].to_numpy(), item, *columns)
 
     def viewers(self) -> np.ndarray:
         """Distinct viewers per item, shape (items,)."""
@@ -170,6 +198,7 @@ def _parameters(until: datetime | None) -> pa.Table:
             "basket_size": [BASKET_SIZE],
             "customer_bound": [CUSTOMER_BOUND],
             "partners": [PARTNERS],
+            "min_baskets": [MIN_BASKETS],
             "min_customers": [MIN_CUSTOMERS],
         }
     )

@@ -21,12 +21,12 @@ def sentence(offer: Offer) -> str:
     """The reason of ``offer`` in the active language; empty where there is nothing honest to say."""
     evidence = evidence_of(offer)
     if offer.reason is Reason.TOGETHER:
-        customers = int(evidence.get("customers") or 0)
-        if customers < FEWEST_CUSTOMERS:
+        orders = int(evidence.get("orders") or 0)
+        if not orders or (evidence.get("customers") or 0) < FEWEST_CUSTOMERS:
             return gettext("Often bought together")
-        return ngettext(
-            "Bought together by %(customers)s customer", "Bought together by %(customers)s customers", customers
-        ) % {"customers": customers if customers < 1000 else number_format(customers, 0, force_grouping=True)}
+        return ngettext("Bought together in %(orders)s order", "Bought together in %(orders)s orders", orders) % {
+            "orders": orders if orders < 1000 else number_format(orders, 0, force_grouping=True)
+        }
     if offer.reason is Reason.UPGRADE:
         more = round(100 * ((evidence.get("ratio") or 1.0) - 1))
         return gettext("Same use, %(percent)s %% more") % {"percent": more} if more >= 1 else gettext("Same use")

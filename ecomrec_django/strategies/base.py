@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from ..learning.training_data import TrainingData
 
 LIST_LENGTH = 20
-EVIDENCE_WIDTH = 5
+EVIDENCE_WIDTH = 6
 
 
 class Reason(IntEnum):
     """Why an item stands in a list; each has its own evidence columns."""
 
     TOGETHER = 0  # bought by the same customers
-    AISLE = 1  # sparse anchor: what its aisle's customers buy
+    AISLE = 1  # bought beside the anchor's aisle
     SIMILAR = 2  # cold item: bought with a product like it
     UPGRADE = 3  # a better, pricier answer to the same need
     POPULAR = 4  # the bestsellers
@@ -34,9 +34,9 @@ class Reason(IntEnum):
 
 
 EVIDENCE: dict[Reason, tuple[str, ...]] = {
-    Reason.TOGETHER: ("customers", "expected", "llr", "lift", "substitutability"),
-    Reason.AISLE: ("aisle_probability", "item_share"),
-    Reason.SIMILAR: ("similarity", "customers"),
+    Reason.TOGETHER: ("orders", "customers", "expected", "lift", "llr", "substitutability"),
+    Reason.AISLE: ("customers", "chance"),
+    Reason.SIMILAR: ("similarity", "orders"),
     Reason.UPGRADE: ("ratio", "low", "high", "similarity", "switchers"),
     Reason.POPULAR: ("customers",),
     Reason.PINNED: (),

@@ -13,24 +13,22 @@ from .rules import Candidates, Catalog, place_in_group
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from ..learning.pairs import Items, Pairs, Statistics
+    from ..learning.pairs import Beside, Items, Pairs, Statistics
     from ..learning.training_data import TrainingData
 
-# Below 0 a pair is bought together less often than by chance. Demanding 10.8 costs .011 nDCG on validation; the
-# evidence tells a merchant how sure each pair is.
-MIN_LLR = 0.0
+# What it takes to call a pair bought together: as many customers as beside an aisle, and a log-likelihood ratio that
+# chance passes once in a thousand.
+MIN_LLR = 10.8
 # Fitted on validation slices, as docs/offers.md tells.
-POPULARITY_EXPONENT = 0.2
+POPULARITY_EXPONENT = 0.25
 # Baskets' worth of trust in the aisle's customers, beside the anchor's own.
-PRIOR_BASKETS = 40.0
+PRIOR_BASKETS = 15.0
 COLD_SHARE = 0.5
-AISLES_PER_AISLE = 40
-ITEMS_PER_AISLE = 3
 COLD_PER_ITEM = 2
 
 
 class BoughtWith(Strategy):
-    """Pairs bought together more often than chance, smoothed by what the customers of the anchor's aisle buy."""
+    """What baskets with the anchor hold as well, smoothed by what those with anything of its aisle hold."""
 
     name = "bought_with"
     per_aisle = 2
@@ -52,19 +50,16 @@ class BoughtWith(Strategy):
         purchases = statistics.purchases()
         bought = statistics.items(purchases)
         data.progress(1, 5)
-        pairs = statistics.pairs(purchases)
-        data.progress(2, 5)
         offered = catalog.active & (bought.customers > 0)
-        other_aisle = catalog.aisle[pairs.anchor] != catalog.aisle[pairs.item]
-        pairs = pairs.where(offered[pairs.item] & other_aisle)
-        aisles = _aisle_lists(catalog, bought, pairs, offered)
+        beside = statistics.beside(purchases, catalog.aisle).where(offered)
+        aisles = _aisle_lists(bought, beside)
+        data.progress(2, 5)
+        pairs = statistics.pairs(purchases)
         data.progress(3, 5)
-        total = statistics.baskets(purchases)
-        together = _together(statistics, catalog, bought, pairs, aisles, total)
+        together = _together(statistics, catalog, bought, pairs, beside, statistics.baskets(purchases))
         cold = _cold(items, catalog, bought, together)
         data.progress(4, 5)
-        own = Candidates.joined([together, cold])
-        filled = _filled(own, catalog, aisles, bought)
+        filled = _filled(Candidates.joined([together, cold]), catalog, aisles, bought)
         lists = filled.ranked(LIST_LENGTH)
         by_item = Candidates.joined([lists, _lists_without_category(catalog, bought, offered, lists)]).sorted()
         data.progress(5, 5)
@@ -77,29 +72,50 @@ def popularity_discount(bought: Items) -> np.ndarray:
 
 
 def _together(
-    statistics: Statistics, catalog: Catalog, bought: Items, pairs: Pairs, aisles: Candidates, total: float
+    statistics: Statistics, catalog: Catalog, bought: Items, pairs: Pairs, beside: Beside, total: float
 ) -> Candidates:
-    """Pairs above chance: score = (w_ij + k·b_ij)/(w_i + k) · discount_j · (1 - substitutability_ij)."""
-    from ..learning.pairs import log_likelihood_ratio
+    """Pairs whose item enough customers bought beside the anchor's aisle.
 
-    llr = log_likelihood_ratio(pairs.baskets, bought.baskets[pairs.anchor], bought.baskets[pairs.item], total)
-    sure = llr >= MIN_LLR
-    pairs, llr = pairs.where(sure), llr[sure]
-    substitutable = _substitutability(statistics, len(catalog.ids), pairs)
-    prior = _prior(catalog, aisles, pairs)
+    score = (w_ij + k·P(j | aisle of i)) / (w_i + k) · discount_j · (1 - substitutability_ij)
+    """
+    from ..learning.pairs import MIN_CUSTOMERS, log_likelihood_ratio
+
+    size = len(catalog.ids)
+    at, known = _find(beside.aisle * size + beside.item, catalog.aisle[pairs.anchor] * size + pairs.item)
+    pairs, at = pairs.where(known), at[known]
+    prior = beside.chance[at]
+    substitutable = _substitutability(statistics, size, pairs)
     chance = (pairs.weight + PRIOR_BASKETS * prior) / (bought.weight[pairs.anchor] + PRIOR_BASKETS)
-    expected = bought.baskets[pairs.anchor] * bought.baskets[pairs.item] / max(total, 1.0)
-    return Candidates.of(
+    score = chance * popularity_discount(bought)[pairs.item] * (1 - substitutable)
+    one, other = bought.baskets[pairs.anchor], bought.baskets[pairs.item]
+    llr = log_likelihood_ratio(pairs.baskets, one, other, total)
+    expected = one * other / max(total, 1.0)
+    found = Candidates.of(
         Reason.TOGETHER,
         pairs.anchor,
         pairs.item,
-        chance * popularity_discount(bought)[pairs.item] * (1 - substitutable),
+        score,
+        pairs.baskets,
         pairs.customers,
         expected,
-        llr,
         pairs.baskets / expected,
+        llr,
         substitutable,
     )
+    # Too little is known of these pairs to speak of them; what is known of the aisle stands in for their evidence.
+    sure = (pairs.customers >= MIN_CUSTOMERS) & (llr >= MIN_LLR)
+    unsure = Candidates.of(
+        Reason.AISLE, pairs.anchor[~sure], pairs.item[~sure], score[~sure], beside.customers[at[~sure]], prior[~sure]
+    )
+    return Candidates.joined([found.take(sure), unsure])
+
+
+def _find(keys: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places of ``wanted`` in the sorted ``keys``, and which of them are there."""
+    if not len(keys):
+        return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), bool)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return at, keys[at] == wanted
 
 
 def _substitutability(statistics: Statistics, items: int, pairs: Pairs) -> np.ndarray:
@@ -109,49 +125,23 @@ def _substitutability(statistics: Statistics, items: int, pairs: Pairs) -> np.nd
         return np.zeros(len(pairs.anchor))
     viewers = np.maximum(statistics.viewers(), 1.0)
     cosine = np.minimum(seen.count / np.sqrt(viewers[seen.anchor] * viewers[seen.item]), 1.0)
-    keys, wanted = seen.anchor * items + seen.item, pairs.anchor * items + pairs.item
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, cosine[at], 0.0)
+    at, known = _find(seen.anchor * items + seen.item, pairs.anchor * items + pairs.item)
+    return np.where(known, cosine[at], 0.0)
 
 
-def _aisle_lists(catalog: Catalog, bought: Items, pairs: Pairs, offered: np.ndarray) -> Candidates:
-    """What an aisle's customers buy elsewhere: owners are aisle numbers, scores P(aisle_j | aisle_i)·P(j | aisle_j)."""
-    aisles = int(catalog.aisle.max()) + 1
-    weight = np.bincount(catalog.aisle, bought.weight, aisles)
-    keys, at = np.unique(catalog.aisle[pairs.anchor] * aisles + catalog.aisle[pairs.item], return_inverse=True)
-    one, other = keys // aisles, keys % aisles
-    chance = np.bincount(at, pairs.weight, len(keys)) / np.maximum(weight[one], 1e-9)
-    # Several pairs of one basket count more than once.
-    chance = np.minimum(chance, 1.0)
-    best = np.lexsort((other, -chance, one))
-    best = best[place_in_group(one[best]) < AISLES_PER_AISLE]
-    one, other, chance = one[best], other[best], chance[best]
-
-    top = np.flatnonzero(offered)
-    top = top[np.lexsort((top, -bought.weight[top], catalog.aisle[top]))]
-    place = place_in_group(catalog.aisle[top])
-    parts = []
-    for rank in range(ITEMS_PER_AISLE):
-        item = np.full(aisles, -1)
-        item[catalog.aisle[top[place == rank]]] = top[place == rank]
-        known = item[other] >= 0
-        chosen = item[other[known]]
-        share = bought.weight[chosen] / np.maximum(weight[other[known]], 1e-9)
-        score = chance[known] * share
-        parts.append(Candidates.of(Reason.AISLE, one[known], chosen, score, chance[known], share))
-    return Candidates.joined(parts).ranked(LIST_LENGTH * 2)
+def _aisle_lists(bought: Items, beside: Beside) -> Candidates:
+    """What is bought beside each aisle, best first: owners are aisle numbers."""
+    score = beside.chance * popularity_discount(bought)[beside.item]
+    lists = Candidates.of(Reason.AISLE, beside.aisle, beside.item, score, beside.customers, beside.chance)
+    return lists.ranked(LIST_LENGTH)
 
 
-def _prior(catalog: Catalog, aisles: Candidates, pairs: Pairs) -> np.ndarray:
-    """The aisle's probability of each pair's item; 0 where its list does not hold it."""
-    if not len(aisles.owner):
-        return np.zeros(len(pairs.anchor))
-    size = len(catalog.ids)
-    order = np.lexsort((aisles.item, aisles.owner))
-    keys = (aisles.owner * size + aisles.item)[order]
-    wanted = catalog.aisle[pairs.anchor] * size + pairs.item
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, aisles.score[order][at], 0.0)
+def _of_aisles(aisles: Candidates, wanted: np.ndarray) -> tuple[np.ndarray, Candidates]:
+    """The rows of each ``wanted`` aisle, end to end, and the place in ``wanted`` that each row is for."""
+    first = np.searchsorted(aisles.owner, wanted)
+    count = np.searchsorted(aisles.owner, wanted, "right") - first
+    place = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    return np.repeat(np.arange(len(wanted)), count), aisles.take(np.repeat(first, count) + place)
 
 
 def _cold(items: pa.Table, catalog: Catalog, bought: Items, together: Candidates) -> Candidates:
@@ -188,14 +178,13 @@ def _cold(items: pa.Table, catalog: Catalog, bought: Items, together: Candidates
 def _filled(own: Candidates, catalog: Catalog, aisles: Candidates, bought: Items) -> Candidates:
     """Lists of items that have some pairs, filled with their aisle's, weighed as the smoothing of pairs weighs them."""
     owners = np.unique(own.owner)
-    first = np.searchsorted(aisles.owner, catalog.aisle[owners])
-    count = np.searchsorted(aisles.owner, catalog.aisle[owners], "right") - first
-    place = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    rows = aisles.take(np.repeat(first, count) + place)
-    owner = np.repeat(owners, count)
-    weight = PRIOR_BASKETS / (bought.weight[owner] + PRIOR_BASKETS) * popularity_discount(bought)[rows.item]
-    filled = Candidates(owner, rows.item, rows.score * weight, rows.reason, rows.evidence)
-    return Candidates.joined([own, filled])
+    each, rows = _of_aisles(aisles, catalog.aisle[owners])
+    owner = owners[each]
+    score = rows.score * PRIOR_BASKETS / (bought.weight[owner] + PRIOR_BASKETS)
+    size = len(catalog.ids)
+    _, judged = _find(np.sort(own.owner * size + own.item), owner * size + rows.item)
+    fill = Candidates(owner, rows.item, score, rows.reason, rows.evidence)
+    return Candidates.joined([own, fill.take(~judged)])
 
 
 def _bestsellers(bought: Items, offered: np.ndarray) -> np.ndarray:
@@ -223,12 +212,8 @@ def _by_need(catalog: Catalog, aisles: Candidates, bought: Items, offered: np.nd
     has = np.flatnonzero(catalog.need >= 0)
     need, first = np.unique(catalog.need[has], return_index=True)
     aisle = catalog.aisle[has[first]]
-    start = np.searchsorted(aisles.owner, aisle)
-    count = np.searchsorted(aisles.owner, aisle, "right") - start
-    place = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    rows = aisles.take(np.repeat(start, count) + place)
-    score = rows.score * popularity_discount(bought)[rows.item]
-    owned = Candidates(np.repeat(need, count), rows.item, score, rows.reason, rows.evidence)
+    each, rows = _of_aisles(aisles, aisle)
+    owned = Candidates(need[each], rows.item, rows.score, rows.reason, rows.evidence)
     popular = _popular(need, aisle, catalog, bought, offered)
     return Candidates.joined([owned, popular]).ranked(LIST_LENGTH).lists(catalog.categories, catalog.ids)
 

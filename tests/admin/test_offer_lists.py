@@ -59,7 +59,7 @@ def test_an_empty_table_says_what_to_do(superuser_client, db):
 
 def test_offers_are_shown_with_price_reason_and_rounded_evidence(superuser_client, planted):
     html = superuser_client.get(page(planted.offer_list)).content.decode()
-    for text in ("Product 2", "Bought by the same customers", "214", "12.3", "512.5", "× 17.34", "4.2 %"):
+    for text in ("Product 2", "Bought together", "214", "12.3", "512.5", "× 17.34", "4.2 %"):
         assert text in html
     assert html.index("Product 2") < html.index("Product 3") < html.index("Product 4")
 

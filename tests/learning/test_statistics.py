@@ -53,14 +53,36 @@ def test_a_huge_basket_is_cut():
     assert purchases([{"basket": "a", "item": item} for item in range(200)]).num_rows == 50
 
 
-def test_one_customer_counts_once_among_customers_and_boundedly_among_baskets():
+def test_a_pair_counts_all_its_baskets_and_each_customer_once():
     events = baskets([[1, 2]] * 100, visitor=99) + baskets([[1, 2]] * 3)
     statistics = Statistics(training(events, []), IDS)
     pairs = statistics.pairs(statistics.purchases())
     assert pairs.anchor.tolist() == [0, 1]
     assert pairs.item.tolist() == [1, 0]
     assert pairs.customers.tolist() == [4, 4]
-    assert pairs.baskets.tolist() == [13, 13]
+    assert pairs.baskets.tolist() == [103, 103]
+
+
+def test_one_customer_weighs_no_more_than_fifty_baskets():
+    statistics = Statistics(training(baskets([[1, 2]] * 1000, visitor=99), []), IDS)
+    pairs = statistics.pairs(statistics.purchases())
+    # A basket of two weighs 1 / log2(3); all are less than a day old.
+    assert pairs.weight[0] == pytest.approx(50 / np.log2(3), rel=0.01)
+
+
+def test_a_pair_bought_once_is_no_pair():
+    statistics = Statistics(training(baskets([[1, 2], [1, 3], [1, 3]]), []), IDS)
+    pairs = statistics.pairs(statistics.purchases())
+    assert set(zip(pairs.anchor.tolist(), pairs.item.tolist(), strict=True)) == {(0, 2), (2, 0)}
+
+
+def test_what_is_bought_beside_an_aisle_counts_a_basket_once():
+    # Items 1 and 2 share an aisle; three customers took item 3 as well, one of them with both.
+    statistics = Statistics(training(baskets([[1, 2, 3], [1, 3], [2, 3], [1]]), []), IDS)
+    beside = statistics.beside(statistics.purchases(), np.array([0, 0, 1]))
+    assert (beside.aisle.tolist(), beside.item.tolist(), beside.customers.tolist()) == ([0], [2], [3])
+    three, two, one = (1 / np.log2(1 + size) for size in (3, 2, 1))
+    assert beside.chance[0] == pytest.approx((three + 2 * two) / (three + 2 * two + one), rel=1e-3)
 
 
 def test_views_without_a_session_are_joined_by_visitor_and_day():

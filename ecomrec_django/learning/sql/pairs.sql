@@ -1,55 +1,48 @@
 -- How often two items were bought in one basket, both ways round, the strongest partners of each item.
--- A customer counts once in `customers`, and with at most `customer_bound` baskets in `baskets` and `weight`.
--- Items with fewer customers than a pair needs are left out first; small numbers stand for items: both make it quick.
+-- customers: at least so many different ones. Each sets one of 60 bits, which takes no memory per customer; two that
+-- share a bit count as one. Small numbers stand for items: a quick key.
 WITH items AS (
-    SELECT item, CAST(row_number() OVER (ORDER BY item) AS BIGINT) AS number
+    SELECT item, CAST(row_number() OVER (ORDER BY item) AS INTEGER) AS number
     FROM purchases
     GROUP BY item
-    HAVING count(DISTINCT customer) >= (SELECT min_customers FROM parameters)
+    HAVING count(*) >= (SELECT min_baskets FROM parameters)
 ),
 lines AS (
-    SELECT basket, customer, number, CAST(weight AS FLOAT) AS weight
+    SELECT
+        basket,
+        number,
+        CAST(weight AS FLOAT) AS weight,
+        CAST(power(2, (abs(customer) * 7919) % 1000003 % 60) AS BIGINT) AS mark
     FROM purchases
     JOIN items ON items.item = purchases.item
 ),
-together AS (
-    SELECT
-        one.customer,
-        one.number * 2147483648 + other.number AS pair,
-        count(*) AS baskets,
-        sum(one.weight) AS weight
-    FROM lines AS one
-    JOIN lines AS other ON one.basket = other.basket AND one.number < other.number
-    GROUP BY one.customer, one.number * 2147483648 + other.number
-),
 pairs AS (
     SELECT
-        pair,
-        count(*) AS customers,
-        sum(least(CAST(baskets AS DOUBLE), (SELECT customer_bound FROM parameters))) AS baskets,
-        sum(least(weight, (SELECT customer_bound FROM parameters))) AS weight
-    FROM together
-    GROUP BY pair
-    HAVING count(*) >= (SELECT min_customers FROM parameters)
+        one.number AS a,
+        other.number AS b,
+        count(*) AS baskets,
+        sum(least(one.weight, other.weight)) AS weight,
+        bit_count(bit_or(one.mark)) AS customers
+    FROM lines AS one
+    JOIN lines AS other ON one.basket = other.basket AND one.number < other.number
+    GROUP BY one.number, other.number
+    HAVING count(*) >= (SELECT min_baskets FROM parameters)
 ),
-named AS (
-    SELECT one.item AS a, other.item AS b, customers, baskets, weight
-    FROM pairs
-    JOIN items AS one ON one.number = CAST(floor(pair / 2147483648) AS BIGINT)
-    JOIN items AS other ON other.number = pair % 2147483648
-),
+-- One pass over the pairs for both directions.
 directed AS (
-    SELECT a AS anchor, b AS item, customers, baskets, weight FROM named
-    UNION ALL
-    SELECT b AS anchor, a AS item, customers, baskets, weight FROM named
+    SELECT
+        CASE way WHEN 0 THEN a ELSE b END AS one,
+        CASE way WHEN 0 THEN b ELSE a END AS other,
+        customers, baskets, weight
+    FROM pairs
+    CROSS JOIN (SELECT 0 AS way UNION ALL SELECT 1 AS way) AS ways
 ),
 ranked AS (
-    SELECT
-        *,
-        row_number() OVER (PARTITION BY anchor ORDER BY weight DESC, item) AS place
+    SELECT *, row_number() OVER (PARTITION BY one ORDER BY weight DESC, other) AS place
     FROM directed
 )
-SELECT anchor, item, customers, baskets, weight
+SELECT anchors.item AS anchor, partners.item AS item, customers, baskets, weight
 FROM ranked
+JOIN items AS anchors ON anchors.number = ranked.one
+JOIN items AS partners ON partners.number = ranked.other
 WHERE place <= (SELECT partners FROM parameters)
-ORDER BY anchor, place

@@ -1,5 +1,7 @@
 -- What was bought and kept: one row per basket and item.
 -- A guest's basket is a customer of its own; lines without a basket are grouped by session, else by visitor and day.
+-- weight: halved every `half_life` days before the newest purchase, less in a larger basket (each of its pairs says
+-- less), and a customer's baskets with one item add up to that of `customer_bound` baskets at most.
 WITH lines AS (
     SELECT
         event, visitor, item, price, time, kind, quantity,
@@ -33,11 +35,23 @@ kept AS (
 ),
 -- The lines of a huge basket that stay are spread over it, not those scanned first.
 ranked AS (
-    SELECT *, row_number() OVER (PARTITION BY basket ORDER BY (item * 7919) % 1000003, item) AS place
+    SELECT
+        *,
+        row_number() OVER (PARTITION BY basket ORDER BY (item * 7919) % 1000003, item) AS place,
+        count(*) OVER (PARTITION BY basket) AS size
     FROM kept
+),
+habits AS (
+    SELECT customer, item, count(*) AS baskets
+    FROM kept
+    GROUP BY customer, item
+    HAVING count(*) > (SELECT customer_bound FROM parameters)
 )
 SELECT
-    basket, customer, item, price, time,
-    power(0.5, (extract(EPOCH FROM (SELECT max(time) FROM kept)) - extract(EPOCH FROM time)) / (86400.0 * (SELECT half_life FROM parameters))) AS weight
+    ranked.basket, ranked.customer, ranked.item, ranked.price, ranked.time,
+    power(0.5, (extract(EPOCH FROM (SELECT max(time) FROM kept)) - extract(EPOCH FROM ranked.time)) / (86400.0 * (SELECT half_life FROM parameters)))
+        / log2(1 + least(size, (SELECT basket_size FROM parameters)))
+        * coalesce((SELECT customer_bound FROM parameters) / habits.baskets, 1) AS weight
 FROM ranked
+LEFT JOIN habits ON habits.customer = ranked.customer AND habits.item = ranked.item
 WHERE place <= (SELECT basket_size FROM parameters)
