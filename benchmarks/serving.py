@@ -128,7 +128,7 @@ def _fill(size: int) -> None:
     def text(row: int) -> str:
         return encode_offers(
             [
-                Offer(str(n), 1 / rank, Reason.TOGETHER, n % LEAVES + 1, (12, 3.4, 20.5, 2.5, 0.1))
+                Offer(str(n), 1 / rank, Reason.TOGETHER, n % LEAVES + 1, (14, 12, 3.4, 2.5, 20.5, 0.1))
                 for rank, n in enumerate(others[row].tolist(), 1)
                 if n % LEAVES != (row + 1) % LEAVES
             ]

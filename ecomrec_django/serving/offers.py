@@ -1,4 +1,4 @@
-"""Offers on a page: stored lists, re-checked against the live shop. At most two queries; never an exception."""
+"""Offers on a page: stored lists, re-checked against the live shop. Two queries; never an exception."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ def offers(request: HttpRequest | None, strategy: str, anchors: Iterable[Any], l
 def examine(page: Page, strategy: str, anchors: Iterable[Any], limit: int) -> Examination:
     """The guard's verdicts, best candidate first, until ``limit`` are kept. Raises what the shop or database raises.
 
-    The stored lists and the live products cost a query each. Where a cache knows the lists, fewer products are read at
-    first, and the others only if those do not fill the block.
+    The stored lists and the live products cost a query each. Where a cache knows the lists, few products are read at
+    first, and the others only if those do not fill the block: two queries again.
     """
     rules = strategy_named(strategy)
     given = anchors_by_id(page.catalog, anchors)
@@ -94,10 +94,9 @@ def examine(page: Page, strategy: str, anchors: Iterable[Any], limit: int) -> Ex
     unknown = [item for item, product in given.items() if product is None]
     live: dict[str, Any] = {}
     for some in _windows(wanted, limit + limit // 2 if cached else MOST_AT_ONCE):
-        needed = [candidate.offer.item for candidate in some if candidate.rule is None]
         if len(guard.kept) >= limit:
             break
-        if needed:
+        if needed := [offer.item for offer, rule in some if rule is None]:
             live |= page.catalog.in_bulk([*needed, *unknown], page.request)
             given |= {item: live.get(item) for item in unknown}
             unknown = []
