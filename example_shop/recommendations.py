@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from functools import cache
+from itertools import islice
 
 from django.db.models import F, FloatField
 from django.db.models.functions import Cast
@@ -10,6 +11,9 @@ from ecomrec_django.catalog.adapter import Catalog, PurchaseLine
 
 from .cart import Cart
 from .models import Order, OrderLine
+
+# Orders held at once while their lines are read.
+ORDERS = 50_000
 
 
 class ShopCatalog(Catalog):
@@ -27,23 +31,21 @@ class ShopCatalog(Catalog):
         return list(Cart(request))
 
     def purchases(self, since):
-        orders = Order.objects.order_by("pk")
+        orders, lines = Order.objects.order_by("pk"), OrderLine.objects.order_by("order_id", "pk")
         if since is not None:
-            orders = orders.filter(updated__gte=since)
-        chunk = {}
-        for pk, *order in orders.values_list("pk", "number", "user_id", "placed", "status").iterator():
-            chunk[pk] = order
-            if len(chunk) == 5_000:
-                yield from self._lines(chunk)
-                chunk = {}
-        yield from self._lines(chunk)
+            orders, lines = orders.filter(updated__gte=since), lines.filter(order__updated__gte=since)
+        rows = orders.values_list("pk", "number", "user_id", "placed", "status").iterator(chunk_size=ORDERS)
+        while chunk := {pk: order for pk, *order in islice(rows, ORDERS)}:
+            yield from self._lines(chunk, lines.filter(order_id__gte=min(chunk), order_id__lte=max(chunk)))
 
-    def _lines(self, orders):
-        lines = OrderLine.objects.filter(order__in=orders).order_by("pk")
+    def _lines(self, orders, lines):
         # A million decimals are slow to build; a shop has few prices.
         price = Cast(F("unit_price"), FloatField())
         rows = lines.values_list("pk", "order_id", "sku", "quantity", price, "refunded")
         for pk, order, sku, quantity, price, refunded in rows.iterator(chunk_size=10_000):
+            if order not in orders:
+                # Placed since the orders were read: the next import has it.
+                continue
             number, user, placed, status = orders[order]
             if status == Order.Status.CANCELLED:
                 refunded = quantity

@@ -17,6 +17,9 @@ from django.utils.formats import number_format
 
 from ..errors import ConfigurationError, DataError
 
+# Levels of a category tree.
+DEEPEST = 32
+
 
 @dataclass(frozen=True, slots=True)
 class ItemFacts:
@@ -141,12 +144,10 @@ class Catalog:
         return str(getattr(image, "url", image)) if image else ""
 
     def product_category(self, product: Any) -> tuple[str, ...]:
-        """The category path of a product. A tree is walked once per category, not once per product."""
+        """The category path of a product. Each category is read once, not once per product."""
         node = getattr(product, f"{self.category}_id", None)
-        if node is None:
+        if node is None or node not in self._paths:
             return self.category_path(self._read(product, self.category))
-        if node not in self._paths:
-            self._paths[node] = self.category_path(self._read(product, self.category))
         return self._paths[node]
 
     def category_path(self, category: Any) -> tuple[str, ...]:
@@ -157,11 +158,7 @@ class Catalog:
             return tuple(part for part in map(str.strip, category.split(">")) if part)
         if isinstance(category, list | tuple):
             return tuple(map(str, category))
-        names: list[str] = []
-        while category is not None and len(names) < 32:
-            names.append(str(getattr(category, "name", category)))
-            category = getattr(category, "parent", None)
-        return tuple(reversed(names))
+        return self._node_path(category)
 
     # -- orders and cart --------------------------------------------------------------------------------------------
 
@@ -181,6 +178,21 @@ class Catalog:
     @cached_property
     def _paths(self) -> dict[Any, tuple[str, ...]]:
         return {}
+
+    def _node_path(self, node: Any, depth: int = 0) -> tuple[str, ...]:
+        # A tree that bites its own tail ends somewhere.
+        if node is None or depth == DEEPEST:
+            return ()
+        pk = getattr(node, "pk", None)
+        if pk not in self._paths:
+            above = self._paths.get(getattr(node, "parent_id", None))
+            if above is None:
+                above = self._node_path(getattr(node, "parent", None), depth + 1)
+            path = (*above, str(getattr(node, "name", node)))
+            if pk is None:
+                return path
+            self._paths[pk] = path
+        return self._paths[pk]
 
     def _without_category(self, products: QuerySet[Any]) -> QuerySet[Any]:
         if not self.select_related:

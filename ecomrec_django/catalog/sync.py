@@ -15,7 +15,7 @@ from django.utils import timezone
 from ..conf import conf
 from ..errors import DataError
 from ..models import Item
-from ..models.bulk import LOOKUP, Values, chunks, insert
+from ..models.bulk import LOOKUP, Values, chunks, collector_paused, insert
 from .adapter import Catalog, ItemFacts
 from .categories import CategoryTree
 
@@ -57,6 +57,7 @@ class SyncReport:
             logger.warning("Product %s was skipped: %s.", product, reason)
 
 
+@collector_paused()
 def sync(progress: Callable[[int, int], None] | None = None) -> SyncReport:
     """Bring Item and Category up to date with ``ECOMREC["CATALOG"]``.
 

@@ -22,6 +22,7 @@ from django.utils import timezone
 from ..conf import conf
 from ..learning.interactions import HISTORY, schema
 from ..models import Checkpoint, Event
+from ..models.bulk import collector_paused
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -92,6 +93,7 @@ def _disagreement(last: int, rows: int) -> str:
     return ""
 
 
+@collector_paused()
 def _append(last: int, rows: int, progress: Callable[[int, int], None] | None) -> int:
     """Export the events after ``last``, and move the checkpoint there."""
     import pyarrow.parquet as pq

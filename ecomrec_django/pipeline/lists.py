@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..strategies.base import EVIDENCE, Lists, Reason, short
+from ..strategies.base import COUNTED, EVIDENCE, Lists, Reason, short
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -83,7 +83,7 @@ def _texts(lists: Lists, names: ItemNames, first: int, last: int) -> list[str]:
 
 
 def _numbers(values: np.ndarray, absent: np.ndarray | None = None) -> pa.Array:
-    """JSON numbers of four significant digits, ``null`` for what is not finite, Arrow's null where ``absent``.
+    """JSON numbers as ``short`` writes them, ``null`` for what is not finite, Arrow's null where ``absent``.
 
     Rounding first leaves few distinct values, and each of those is written once.
     """
@@ -95,9 +95,9 @@ def _numbers(values: np.ndarray, absent: np.ndarray | None = None) -> pa.Array:
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:
-    """To four significant digits; shape as given."""
+    """To four significant digits, but for counts (see ``short``); shape as given."""
     size = np.abs(values)
-    usable = np.isfinite(values) & (size > 1e-300)
+    usable = np.isfinite(values) & (size > 1e-300) & ((values != np.floor(values)) | (size >= COUNTED))
     exponent = np.floor(np.log10(np.where(usable, size, 1.0)))
     scale = 10.0 ** (3 - exponent)
     return np.where(usable, np.round(np.where(usable, values, 0.0) * scale) / scale, values)

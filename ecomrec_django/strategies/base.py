@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 LIST_LENGTH = 20
 EVIDENCE_WIDTH = 6
+# Whole numbers below this are exact in float32.
+COUNTED = 2**24
 
 
 class Reason(IntEnum):
@@ -97,7 +99,7 @@ class Anchor(NamedTuple):
 
 
 def encode_offers(offers: Sequence[Offer]) -> str:
-    """Compact JSON ``[[item, score, reason, aisle, evidence…], …]``; numbers keep four significant digits."""
+    """Compact JSON ``[[item, score, reason, aisle, evidence…], …]``; numbers as `short` writes them."""
     return json.dumps(
         [[o.item, short(o.score), int(o.reason), o.aisle, *map(short, o.evidence)] for o in offers],
         separators=(",", ":"),
@@ -112,10 +114,12 @@ def decode_offers(text: str) -> list[Offer]:
 
 
 def short(number: float | None) -> float | int | None:
-    """Four significant digits; None for what is not finite."""
+    """A count as it is, any other number with four significant digits; None for what is not finite."""
     if number is None or not math.isfinite(number):
         return None
-    value = float(f"{number:.4g}")
+    value = float(number)
+    if abs(value) >= COUNTED or not value.is_integer():
+        value = float(f"{value:.4g}")
     return int(value) if value.is_integer() else value
 
 

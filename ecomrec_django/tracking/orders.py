@@ -16,12 +16,13 @@ from django.utils.dateparse import parse_datetime
 from ..catalog.adapter import PurchaseLine
 from ..conf import conf
 from ..models import Checkpoint, Event, Item, Kind
-from ..models.bulk import LOOKUP, Values, chunks, insert
+from ..models.bulk import LOOKUP, Values, chunks, collector_paused, insert
 from .visitors import VisitorIds, user_key
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 50_000
+# Lines of one transaction. Fewer make the database rewrite the same index pages more often.
+CHUNK = 200_000
 CHECKPOINT = "orders"
 PURCHASE = Kind.PURCHASE.value
 # Orders are read again from this long before the last import began: a transaction that was still open then, or a clock
@@ -47,6 +48,7 @@ class ImportReport:
     skipped: int = 0
 
 
+@collector_paused()
 def import_purchases(progress: Callable[[int, int], None] | None = None) -> ImportReport:
     """Copy the shop's order lines, and what was given back of them, into Event.
 

@@ -25,7 +25,10 @@ class Planted:
 def together(*keys: str) -> str:
     """A list of offers bought together, best first."""
     return encode_offers(
-        [Offer(key, 1 - n / 10, Reason.TOGETHER, 1, (214, 60, 12.34, 17.342, 512.5, 0.042)) for n, key in enumerate(keys)]
+        [
+            Offer(key, 1 - n / 10, Reason.TOGETHER, 1, (214, 60, 12.34, 17.342, 512.5, 0.042))
+            for n, key in enumerate(keys)
+        ]
     )
 
 

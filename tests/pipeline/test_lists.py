@@ -11,8 +11,17 @@ from ecomrec_django.pipeline.lists import ItemNames, encoded
 from ecomrec_django.strategies.base import EVIDENCE, EVIDENCE_WIDTH, Lists, Offer, Reason, decode_offers, encode_offers
 
 NAMES = ["plain", 'quo"ted', "é\\n", "4"]
-number = st.floats(width=32, allow_nan=True, allow_infinity=True) | st.floats(0, 1000, width=32)
-offer = st.tuples(st.integers(0, 3), number, st.sampled_from(Reason), st.lists(number, min_size=5, max_size=5))
+number = (
+    st.floats(width=32, allow_nan=True, allow_infinity=True)
+    | st.floats(0, 1000, width=32)
+    | st.integers(0, 2**24).map(float)
+)
+offer = st.tuples(
+    st.integers(0, 3),
+    number,
+    st.sampled_from(Reason),
+    st.lists(number, min_size=EVIDENCE_WIDTH, max_size=EVIDENCE_WIDTH),
+)
 
 
 def names() -> ItemNames:

@@ -30,7 +30,7 @@ def test_a_training_walks_from_orders_to_a_published_release(stocked):
     offers = decode_offers(OfferList.objects.get(anchor__external_id="a").offers)
     assert [(o.item, o.reason, o.score) for o in offers] == [("b", Reason.TOGETHER, 0.1235)]
     assert offers[0].aisle == Item.objects.get(external_id="b").category.aisle_id
-    assert offers[0].evidence == (0, 1, 2, 3, 4)
+    assert offers[0].evidence == (0, 1, 2, 3, 4, 5)
     assert [stage for stage, _ in seen[:2]] == ["catalog", "catalog"]
     assert [percent for _, percent in seen] == sorted(percent for _, percent in seen)
 
