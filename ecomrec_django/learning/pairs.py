@@ -51,7 +51,7 @@ class Pairs:
     weight: np.ndarray
 
     def where(self, kept: np.ndarray) -> Pairs:
-        """The pairs of a boolean mask."""
+        """The pairs of a boolean mask or of an array of places."""
         return replace(self, **{name: values[kept] for name, values in vars(self).items()})
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .base import LIST_LENGTH, Anchor, Lists, Offer, Reason, Strategy, StrategyLists
-from .rules import Candidates, Catalog, place_in_group
+from .rules import Candidates, Catalog, best_of_each, place_in_group
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,6 +87,9 @@ def _together(
     substitutable = _substitutability(statistics, size, pairs)
     chance = (pairs.weight + PRIOR_BASKETS * prior) / (bought.weight[pairs.anchor] + PRIOR_BASKETS)
     score = chance * popularity_discount(bought)[pairs.item] * (1 - substitutable)
+    # No list is longer; what lies below need not be looked at.
+    best = best_of_each(pairs.anchor, score, LIST_LENGTH)
+    pairs, at, prior, substitutable, score = pairs.where(best), at[best], prior[best], substitutable[best], score[best]
     one, other = bought.baskets[pairs.anchor], bought.baskets[pairs.item]
     llr = log_likelihood_ratio(pairs.baskets, one, other, total)
     expected = one * other / max(total, 1.0)
@@ -132,8 +135,9 @@ def _substitutability(statistics: Statistics, items: int, pairs: Pairs) -> np.nd
 def _aisle_lists(bought: Items, beside: Beside) -> Candidates:
     """What is bought beside each aisle, best first: owners are aisle numbers."""
     score = beside.chance * popularity_discount(bought)[beside.item]
-    lists = Candidates.of(Reason.AISLE, beside.aisle, beside.item, score, beside.customers, beside.chance)
-    return lists.ranked(LIST_LENGTH)
+    best = best_of_each(beside.aisle, score, LIST_LENGTH)
+    item, chance = beside.item[best], beside.chance[best]
+    return Candidates.of(Reason.AISLE, beside.aisle[best], item, score[best], beside.customers[best], chance)
 
 
 def _of_aisles(aisles: Candidates, wanted: np.ndarray) -> tuple[np.ndarray, Candidates]:
@@ -148,7 +152,8 @@ def _cold(items: pa.Table, catalog: Catalog, bought: Items, together: Candidates
     """Items nobody has bought stand in for the most similar item of their need, at half its score."""
     from ..learning.content import nearest
 
-    cold = catalog.active & (bought.customers == 0)
+    # A page shows no offer without a price.
+    cold = catalog.active & (bought.customers == 0) & np.isfinite(catalog.price)
     if not len(together.owner) or not cold.any():
         return Candidates.none()
     warm = np.zeros(len(catalog.ids), bool)

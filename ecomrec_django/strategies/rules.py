@@ -113,6 +113,12 @@ class Candidates:
         )
 
 
+def best_of_each(owner: np.ndarray, score: np.ndarray, length: int) -> np.ndarray:
+    """Places of the ``length`` best rows of each owner, best first; owners ascend, scores are 0…1, ties stay in order."""
+    order = np.argsort(owner - score, kind="stable")
+    return order[place_in_group(owner[order]) < length]
+
+
 def place_in_group(groups: np.ndarray) -> np.ndarray:
     """Place (0, 1, …) of each row within its run of equal values of the sorted ``groups``."""
     if not len(groups):

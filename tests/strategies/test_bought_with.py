@@ -124,7 +124,7 @@ def test_an_inactive_item_is_never_offered():
 
 
 def test_an_item_nobody_bought_stands_in_for_the_one_it_resembles():
-    items = [*CATALOG, {"item": 29, "aisle": 2, "category": 200, "title": "thing 2 1"}]
+    items = [*CATALOG, {"item": 29, "aisle": 2, "category": 200, "title": "thing 2 1", "price": 2.0}]
     lists = BoughtWith().make(training(planted(), items)).by_item
     assert 29 in offers(lists, 11)
     assert offers(lists, 11)[0] == 21
