@@ -114,7 +114,7 @@ class Candidates:
 
 
 def best_of_each(owner: np.ndarray, score: np.ndarray, length: int) -> np.ndarray:
-    """Places of the ``length`` best rows of each owner, best first; owners ascend, scores are 0…1, ties stay in order."""
+    """Places of the ``length`` best rows of each ascending owner, best first; scores are 0…1, ties keep their order."""
     order = np.argsort(owner - score, kind="stable")
     return order[place_in_group(owner[order]) < length]
 
