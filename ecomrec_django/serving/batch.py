@@ -78,8 +78,9 @@ def _recommend_chunk(
     live = _live(catalog, [*anchors, *(offer.item for some in wanted for offer, rule in some if rule is None)])
     strangers = _strangers(anchors - live.keys())
     for one, own, guard, some in zip(chunk, stored, guards, wanted, strict=True):
-        if unknown := [item for item in one.items if item in strangers]:
-            yield one, DataError(f"unknown item: {', '.join(unknown)}")
+        # As on a page, a cart's one product that is gone does not take the offers of the others along.
+        if one.items and strangers.issuperset(one.items):
+            yield one, DataError(f"unknown item: {', '.join(one.items)}")
             continue
         guard.choose(some, live, beside(page, {item: live.get(item) for item in one.items}, own), one.limit)
         yield one, guard.kept

@@ -45,6 +45,10 @@ def test_several_items_are_taken_together(run):
     assert run(HEADER + "r,bought_with,1|5,,\n") == [("r", "1", "4"), ("r", "2", "3"), ("r", "3", "2")]
 
 
+def test_an_unknown_item_among_others_is_passed_over(run):
+    assert run(HEADER + "r,bought_with,5|99,,\n") == run(HEADER + "r,bought_with,5,,\n") == [("r", "1", "4")]
+
+
 def test_the_shop_is_asked_as_on_a_page(run):
     IntegerProduct.objects.filter(pk=3).update(stock=0)
     assert run(HEADER + "r,bought_with,1,,1\n") == [("r", "1", "2")]
