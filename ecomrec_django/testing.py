@@ -11,7 +11,7 @@ from .conf import conf
 from .models import Category, Item, OfferList, Release, TrainingRun
 from .pipeline.publish import publish
 from .serving.stored import forget
-from .strategies.base import Offer, Reason, encode_offers
+from .strategies.base import EVIDENCE, Offer, Reason, encode_offers
 
 
 def publish_offers(lists: Mapping[str, Mapping[str, Sequence[str | Offer]]]) -> Release:
@@ -50,4 +50,4 @@ def _offer(rank: int, given: str | Offer, items: Mapping[str, Item] | None = Non
         return given
     category: Category | None = items[given].category if items else None
     aisle = (category.aisle_id or category.pk) if category else 0
-    return Offer(given, 1 / max(rank, 1), Reason.TOGETHER, aisle, (None,) * 5)
+    return Offer(given, 1 / max(rank, 1), Reason.TOGETHER, aisle, (None,) * len(EVIDENCE[Reason.TOGETHER]))

@@ -35,7 +35,7 @@ class OfferSerializer(serializers.Serializer):
     item = serializers.CharField()
     url = serializers.CharField()
     title = serializers.CharField()
-    price = serializers.DecimalField(max_digits=None, decimal_places=None)
+    price = serializers.DecimalField(max_digits=None, decimal_places=None, allow_null=True)
     image = serializers.CharField()
     reason = serializers.CharField()
     score = serializers.FloatField()

@@ -17,7 +17,7 @@ class Kept(NamedTuple):
 
     offer: Offer
     product: Any
-    price: Decimal
+    price: Decimal | None
 
 
 class LeftOut(NamedTuple):
@@ -102,13 +102,14 @@ class Guard:
         if not catalog.available(product, request):
             return "unavailable"
         price = catalog.price(product, request)
-        if price is None:
+        # A shop of articles or adverts has no prices; elsewhere none means that it cannot be bought.
+        if price is None and catalog.price_field is not None:
             return "no_price"
         if offer.reason is not Reason.PINNED:
             if self._bounds_aisles and offer.aisle and self._in_aisle[offer.aisle] >= (self.strategy.per_aisle or 0):
                 return "aisle_full"
             if self.lists:
                 beside = [anchor for anchor in beside if offer.item in self.lists[anchor.item]]
-            if broken := self.strategy.violation(beside, offer, float(price)):
+            if broken := self.strategy.violation(beside, offer, None if price is None else float(price)):
                 return broken
         return Kept(offer, product, price)

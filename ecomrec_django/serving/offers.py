@@ -189,7 +189,7 @@ def present(catalog: Catalog, request: HttpRequest | None, kept: Kept) -> BlockO
         safe_url(catalog.url(product)),
         safe_url(catalog.image_url(product)),
         price,
-        catalog.format_price(price, request),
+        "" if price is None else catalog.format_price(price, request),
         sentence(offer),
         offer.score,
     )

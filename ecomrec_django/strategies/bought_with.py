@@ -152,8 +152,9 @@ def _cold(items: pa.Table, catalog: Catalog, bought: Items, together: Candidates
     """Items nobody has bought stand in for the most similar item of their need, at half its score."""
     from ..learning.content import nearest
 
-    # A page shows no offer without a price.
-    cold = catalog.active & (bought.customers == 0) & np.isfinite(catalog.price)
+    # Where things have prices, a page shows no offer without one.
+    priced = np.isfinite(catalog.price)
+    cold = catalog.active & (bought.customers == 0) & (priced | ~priced.any())
     if not len(together.owner) or not cold.any():
         return Candidates.none()
     warm = np.zeros(len(catalog.ids), bool)

@@ -20,6 +20,13 @@ class CartCatalog(IntegerCatalog):
         return getattr(product, "address", f"/product/{product.pk}/")
 
 
+class PricelessCatalog(IntegerCatalog):
+    """Articles, which cost nothing and lie in no stock."""
+
+    price_field = None
+    stock = None
+
+
 class FailingCatalog(IntegerCatalog):
     def available(self, product, request):
         raise RuntimeError("secret of a customer")

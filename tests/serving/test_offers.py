@@ -208,6 +208,12 @@ class TestABlock:
         with override_ecomrec(CATALOG="tests.serving.catalogs.ScriptCatalog"):
             assert [offer.url for offer in offers(request_, "bought_with", ["1"]).offers] == [""]
 
+    def test_needs_no_prices_where_nothing_has_one(self, request_):
+        publish("2", "3")
+        with override_ecomrec(CATALOG="tests.serving.catalogs.PricelessCatalog"):
+            found = offers(request_, "bought_with", ["1"]).offers
+        assert [(offer.item, offer.price, offer.price_text) for offer in found] == [("2", None, ""), ("3", None, "")]
+
     def test_names_the_rule_of_what_is_left_out(self, request_):
         publish("1", "2", "3", "4", "99", "5")
         request_.cart_ids = ["2"]
