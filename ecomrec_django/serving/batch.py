@@ -12,13 +12,15 @@ from ..errors import ConfigurationError, DataError
 from ..models import Item
 from ..models.bulk import chunks
 from .guard import Kept
-from .offers import MOST_ANCHORS, MOST_OFFERS, beside, candidates, guard_of
+from .offers import MOST_OFFERS, beside, candidates, guard_of
 from .page import Page
 from .registry import strategy_named
 from .stored import Stored, read
 
 REQUESTS_AT_ONCE = 1_000
 IDS_AT_ONCE = 2_000
+# Past real baskets, of which the largest hold two hundred; a page looks at fewer, because somebody waits for it.
+MOST_ITEMS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,8 @@ def parse(line: int, row: Mapping[str, str | None]) -> BatchRequest:
     except ConfigurationError as error:
         raise DataError(str(error)) from error
     items = tuple(dict.fromkeys(item for item in map(str.strip, values["items"].split("|")) if item))
-    if len(items) > MOST_ANCHORS:
-        raise DataError(f"{len(items)} items are too many: at most {MOST_ANCHORS}")
+    if len(items) > MOST_ITEMS:
+        raise DataError(f"{len(items)} items are too many: at most {MOST_ITEMS}")
     return BatchRequest(line, values["request"], strategy, items, values["visitor"], _limit(values["limit"]))
 
 

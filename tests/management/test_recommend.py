@@ -68,6 +68,18 @@ def test_refused_rows_are_named_by_line_and_the_others_are_done(run, capsys):
     assert "Line 2: Unknown strategy" in capsys.readouterr().err
 
 
+def test_the_terminal_names_the_first_of_many_refused_rows(run, capsys):
+    run(HEADER + "".join(f"{n},nonsense,1,,\n" for n in range(30)))
+    said = capsys.readouterr().err
+    assert said.count("Unknown strategy") == 20
+    assert "… and 10 more" in said
+
+
+def test_a_large_basket_is_answered_whole(run):
+    many = "|".join(["5", *(str(n) for n in range(100, 200))])
+    assert run(HEADER + f"r,bought_with,{many},,\n") == [("r", "1", "4")]
+
+
 def test_a_missing_column_stops_the_command_and_keeps_the_old_output(run):
     (run.folder / "offers.csv").write_text("old")
     with pytest.raises(CommandError, match="lacks the columns strategy, items"):

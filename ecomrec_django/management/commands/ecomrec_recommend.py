@@ -19,6 +19,8 @@ from ._progress import Bar
 REQUIRED = ("request", "strategy", "items")
 OFFERS = ("request", "rank", "item", "score", "reason")
 REJECTS = ("line", "request", "reason")
+# Refused rows named on the terminal; the file has all of them.
+SHOWN = 20
 
 
 class Command(BaseCommand):
@@ -49,8 +51,10 @@ class Command(BaseCommand):
                 _write(rejects, REJECTS, iter(self.refused))
         except (OSError, EcomrecError, csv.Error) as error:
             raise CommandError(str(error)) from error
-        for line, _, reason in self.refused:
+        for line, _, reason in self.refused[:SHOWN]:
             self.stderr.write(f"Line {line}: {reason}")
+        if len(self.refused) > SHOWN:
+            self.stderr.write(f"… and {len(self.refused) - SHOWN} more")
         self.stdout.write(f"{offers} offers are in {output}; {len(self.refused)} rows refused.")
         if self.refused:
             self.stdout.write(f"The refused rows are in {rejects}.")
