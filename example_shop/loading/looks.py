@@ -37,6 +37,7 @@ SHAPES = [
     (r"magazine|newspaper|book|card|stationery|gift wrap|calendar", "card"),
     (r"floral|flower|rose|bouquet|plant|lily|garden|foliage", "flowers"),
     (r"beef|pork|chicken|turkey|meat|lamb|veal|sausage|bacon|ham\b|hot dog|seafood|fish|shrimp|sushi", "tray"),
+    (r"banana", "bananas"),
     (r"apple|orange|citrus|stone fruit|peach|plum|tomato|pear|"
      r"melon|onion|potato|tropical|avocado|mango|lemon|lime", "fruit"),
     (r"berries|strawberr|grape|cherr", "berries"),
@@ -47,7 +48,7 @@ SHAPES = [
 ]  # fmt: skip
 MATCHES = [(re.compile(rf"\b(?:{pattern})"), shape) for pattern, shape in SHAPES]
 # Things that grow have their own colours, whoever sells them: shape -> how many of `pictures.NATURAL_COLOURS` suit it.
-NATURAL = {"fruit": 8, "berries": 6, "greens": 8, "flowers": 6, "eggs": 8}
+NATURAL = {"fruit": 8, "bananas": 8, "berries": 6, "greens": 8, "flowers": 6, "eggs": 8}
 
 GROWN = {
     "banana": 2,

@@ -4,6 +4,7 @@ A shape is a function that draws its layers, the lowest first, with a `Pen`. Rol
 pattern), light (near white), clear (glass, film), and the lasting colours of leaf, fresh, stem and meat.
 """
 
+import math
 from collections.abc import Callable
 
 from PIL import Image, ImageDraw
@@ -137,6 +138,26 @@ def fruit(p: Pen) -> None:
     p.oval("trim", 34, 45, 44, 49)
     p.line("trim", 39, 47, 41, 35, width=2)
     p.poly("leaf", 41, 37, 49, 26, 60, 28, 53, 37)
+
+
+def bananas(p: Pen) -> None:
+    # Crescents that hang from one stem, the farthest first.
+    for left, top, upper, lower in ((8, 30, 18, 36), (14, 43, 20, 39), (23, 56, 20, 40)):
+        edge = _bow(left, top, upper)
+        p.poly("body", *edge, *_bow(left, top, lower, -1))
+        p.line("trim", *edge, width=0.8)
+        p.oval("trim", left - 2, top - 2, left + 2.5, top + 2.5)
+    p.poly("trim", 80, 13, 87, 11, 89, 24, 83, 29)
+
+
+def _bow(left: float, top: float, depth: float, step: int = 1) -> list[float]:
+    """Points of a line that hangs between (``left``, ``top``) and the stem; from the stem with ``step`` -1."""
+    parts = [part / 40 for part in range(41)][::step]
+    points = []
+    for part in parts:
+        along = (1 - math.cos(math.pi * part)) / 2
+        points += [left + (86 - left) * along, top + (24 - top) * along + depth * math.sin(math.pi * part)]
+    return points
 
 
 def berries(p: Pen) -> None:
@@ -312,8 +333,8 @@ def blister(p: Pen) -> None:
 SHAPES: dict[str, Callable[[Pen], None]] = {
     draw.__name__: draw
     for draw in (
-        box, carton, bottle, wine, can, jug, jar, bag, tube, tray, fruit, berries, greens, loaf, cup, tub, wrapped,
-        pouch,
+        box, carton, bottle, wine, can, jug, jar, bag, tube, tray, fruit, bananas, berries, greens, loaf, cup,
+        tub, wrapped, pouch,
         sack, spray, pump, pills, compact, rolls, pack, cake, pizza, block, card, flowers, eggs, balloon, blister,
     )
 }  # fmt: skip
