@@ -13,7 +13,7 @@ from .errors import ConfigurationError
 
 @register("ecomrec")
 def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """ecomrec.E001 unknown key · E002 unusable catalog."""
+    """ecomrec.E001 unknown key · E002 unusable catalog · E003 a dotted path that leads nowhere."""
     found: list[CheckMessage] = [
         Error(
             f'ECOMREC has no setting "{name}".',
@@ -23,6 +23,11 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         for name in conf.given
         if name not in DEFAULTS
     ]
+    for name in ("CONSENT", "STRATEGIES"):
+        try:
+            getattr(conf, name)
+        except ConfigurationError as error:
+            found.append(Error(str(error), id="ecomrec.E003"))
     try:
         catalog = conf.CATALOG
     except ConfigurationError as error:

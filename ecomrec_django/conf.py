@@ -43,6 +43,16 @@ DEFAULTS: dict[str, Any] = {
 IMPORTED = frozenset({"CATALOG", "CONSENT"})
 
 
+def _imported(setting: str, value: Any) -> Any:
+    """What a dotted path names; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return import_string(value)
+    except ImportError as error:
+        raise ConfigurationError(f"{setting} = {value!r} cannot be imported: {error}") from error
+
+
 class Conf:
     """Attribute access to ``ECOMREC``: ``conf.LIMIT``, ``conf.CATALOG`` (the class itself)."""
 
@@ -64,16 +74,13 @@ class Conf:
     def _resolve(self, name: str, value: Any) -> Any:
         if name == "ARTIFACTS":
             return Path(getattr(settings, "BASE_DIR", Path.cwd())) / value
+        if name == "STRATEGIES":
+            return {key: _imported(f'ECOMREC["STRATEGIES"]["{key}"]', path) for key, path in value.items()}
         if name in IMPORTED and value is None:
             raise ConfigurationError(
                 f'Set ECOMREC["{name}"] to a dotted path, such as "shop.recommendations.ShopCatalog".'
             )
-        if name in IMPORTED and isinstance(value, str):
-            try:
-                return import_string(value)
-            except ImportError as error:
-                raise ConfigurationError(f'ECOMREC["{name}"] = {value!r} cannot be imported: {error}') from error
-        return value
+        return _imported(f'ECOMREC["{name}"]', value) if name in IMPORTED else value
 
     def reload(self) -> None:
         self._cache.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,10 +15,14 @@ if TYPE_CHECKING:
 TEXT, BRAND, PRICE = 0.6, 0.2, 0.2
 FEATURES = 2**18
 PRICE_STEPS_PER_OCTAVE = 2
-# Similarities held at once: 64 MB of float32.
-BLOCK_CELLS = 16_000_000
 # Candidates that one item is compared with; a larger need is cut into neighbours by price.
 WINDOW = 2_000
+
+
+# Thai, Lao, kana and Han are written without spaces.
+_LETTERS = r"\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+_UNSPACED = re.compile(f"[{_LETTERS}]")
+_RUNS = re.compile(rf"[{_LETTERS}]+|[^\W_{_LETTERS}]+")
 
 
 def tokens(text: str) -> list[str]:
@@ -26,22 +31,12 @@ def tokens(text: str) -> list[str]:
     >>> tokens("Ruby Port, 0.75L 红色连衣裙")
     ['ruby', 'port', '75l', '红色', '色连', '连衣', '衣裙']
     """
-    import re
-
     found: list[str] = []
-    for word in re.findall(r"[^\W_]+", text.lower()):
-        for part in re.findall(
-            r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+|[^\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+",
-            word,
-        ):
-            if (
-                part[0] >= "\u0e00"
-                and not part[0].isascii()
-                and re.match(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]", part)
-            ):
-                found += [part[at : at + 2] for at in range(max(len(part) - 1, 1))]
-            elif len(part) > 1:
-                found.append(part)
+    for part in _RUNS.findall(text.lower()):
+        if _UNSPACED.match(part):
+            found += [part[at : at + 2] for at in range(max(len(part) - 1, 1))]
+        elif len(part) > 1:
+            found.append(part)
     return found
 
 

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import DatabaseError, transaction
 from django.utils import timezone
-from django.utils.module_loading import import_string
 
 from ..conf import conf
-from ..errors import ConfigurationError, EcomrecError, TrainingError
+from ..errors import EcomrecError, TrainingError
 from ..learning.interactions import ITEMS, schema
 from ..learning.training_data import TrainingData
 from ..models import Item, OfferList, Publication, Release, TrainingRun
@@ -57,7 +56,7 @@ def train(
     Returns the finished run, whose ``release`` is complete and whose ``message`` says what a merchant should know.
     Raises TrainingError if another training is running, or after marking this run failed; what is published then stays.
     """
-    strategies = _strategies()
+    strategies = {name: made() for name, made in conf.STRATEGIES.items()}
     with only_one():
         _bury_the_dead()
         run = TrainingRun.objects.create(until=until)
@@ -200,17 +199,6 @@ def items_table() -> pa.Table:
         else:
             arrays.append(pa.array(values, column.type))
     return pa.Table.from_arrays(arrays, schema=types)
-
-
-def _strategies() -> dict[str, Strategy]:
-    made = {}
-    for name, path in conf.STRATEGIES.items():
-        try:
-            made[name] = import_string(path)()
-        except ImportError as error:
-            wrong = f'ECOMREC["STRATEGIES"]["{name}"] = {path!r} cannot be imported: {error}'
-            raise ConfigurationError(wrong) from error
-    return made
 
 
 def _bury_the_dead() -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from django.utils.module_loading import import_string
+from functools import cache
 
 from ..conf import conf
 from ..errors import ConfigurationError
@@ -13,15 +11,12 @@ from ..strategies.base import Strategy
 
 def strategy_named(name: str) -> Strategy:
     """The strategy under ``name`` in ``ECOMREC["STRATEGIES"]``; raises ConfigurationError."""
-    path = conf.STRATEGIES.get(name)
-    if path is None:
+    made = conf.STRATEGIES.get(name)
+    if made is None:
         raise ConfigurationError(f'Unknown strategy "{name}"; known: {", ".join(sorted(conf.STRATEGIES))}.')
-    return _load(path)
+    return _one(made)
 
 
-@lru_cache
-def _load(path: str) -> Strategy:
-    try:
-        return import_string(path)()
-    except ImportError as error:
-        raise ConfigurationError(f'ECOMREC["STRATEGIES"] names {path!r}, which cannot be imported: {error}') from error
+@cache
+def _one(made: type[Strategy]) -> Strategy:
+    return made()

@@ -18,7 +18,7 @@ from django.db import transaction
 from ..errors import DataError
 from ..models import Event, Item, Kind
 from ..models.bulk import LOOKUP, Values, chunks, insert
-from .orders import LARGEST_PRICE, MOST_PIECES
+from .orders import LARGEST_PRICE, LONGEST_ID, LONGEST_ORDER, MOST_PIECES
 from .visitors import VisitorIds, token_key, user_key
 
 COLUMNS = ("event", "visitor", "item", "quantity", "price", "time", "basket", "session", "rating")
@@ -128,10 +128,10 @@ class _FileImporter:
             return None
         if event not in KINDS:
             raise DataError(f"unknown event {event!r}")
-        if not item or len(item) > 128:
-            raise DataError("item has to have 1 to 128 characters")
-        if len(basket) > 64 or len(session) > 64:
-            raise DataError("basket and session have at most 64 characters")
+        if not item or len(item) > LONGEST_ID:
+            raise DataError(f"item has to have 1 to {LONGEST_ID} characters")
+        if max(len(basket), len(session)) > LONGEST_ORDER:
+            raise DataError(f"basket and session have at most {LONGEST_ORDER} characters")
         if time not in self._times:
             self._times[time] = _time(time)
         return Row(
