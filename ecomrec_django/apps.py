@@ -11,5 +11,7 @@ class EcomrecConfig(AppConfig):
     def ready(self) -> None:
         from . import checks  # noqa: F401  registers the checks
         from .serving import signals
+        from .tracking import prompt
 
         signals.connect()
+        prompt.connect()

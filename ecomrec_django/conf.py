@@ -16,10 +16,17 @@ DEFAULTS: dict[str, Any] = {
     "CATALOG": None,
     # Folder of history files and model artifacts; a relative path starts at settings.BASE_DIR.
     "ARTIFACTS": "var/ecomrec",
-    # URL name -> keyword argument holding the product's external id: these pages record `view_item`.
+    # URL name -> keyword argument with the product's external id, or "context:NAME" for a product in the view's
+    # context: these pages record `view_item`.
     "TRACK_VIEWS": {},
-    # Called with the request; returns whether this shopper agreed to be recorded.
-    "CONSENT": "ecomrec_django.tracking.visitors.opt_in",
+    # Called with the request; returns whether this shopper agreed to be recorded. It must not query the database.
+    "CONSENT": "ecomrec_django.tracking.consent.opt_in",
+    # Version of the privacy policy that shoppers agree to now; every event carries it.
+    "POLICY_VERSION": "1",
+    # Where observations go once a response is out: straight to the database, or through Redis.
+    "SINK": "ecomrec_django.tracking.sinks.DatabaseSink",
+    # Address of the Redis of RedisSink, such as "redis://127.0.0.1:6379/0".
+    "REDIS": None,
     # Strategy name -> dotted path of a Strategy class; every one is trained and served.
     "STRATEGIES": {
         "bought_with": "ecomrec_django.strategies.bought_with.BoughtWith",
@@ -40,7 +47,7 @@ DEFAULTS: dict[str, Any] = {
 }
 
 # Keys whose values are dotted paths, resolved on first use.
-IMPORTED = frozenset({"CATALOG", "CONSENT"})
+IMPORTED = frozenset({"CATALOG", "CONSENT", "SINK"})
 
 
 def _imported(setting: str, value: Any) -> Any:

@@ -13,11 +13,13 @@ from typing import Any
 from celery import shared_task
 from django.utils.dateparse import parse_datetime
 
-from .catalog.sync import sync
+from .catalog.sync import SyncReport, sync
 from .models import TrainingRun
 from .pipeline.progress import Progress
 from .pipeline.train import Stage, train
+from .tracking.intake import release_held
 from .tracking.orders import import_purchases
+from .tracking.reviews import import_reviews
 
 MINUTES = 60
 HOURS = 60 * MINUTES
@@ -27,24 +29,41 @@ def run_training(until: datetime | None = None, publish: bool = False, progress:
     """Mirror the catalog, import the orders, learn, and with ``publish`` show the release; see `pipeline.train`."""
 
     def catalog(report: Callable[[int, int], None]) -> dict[str, Any]:
-        return asdict(sync(report))
+        return asdict(run_sync(report))
 
     def orders(report: Callable[[int, int], None]) -> dict[str, Any]:
         return asdict(import_purchases(report))
 
-    return train(until, publish, progress, before=[Stage("catalog", 10, catalog), Stage("orders", 30, orders)])
+    def reviews(report: Callable[[int, int], None]) -> dict[str, Any]:
+        return asdict(import_reviews(report))
+
+    before = [Stage("catalog", 10, catalog), Stage("orders", 30, orders), Stage("reviews", 3, reviews)]
+    return train(until, publish, progress, before)
+
+
+def run_sync(progress: Callable[[int, int], None] | None = None) -> SyncReport:
+    """Mirror the catalog, and let in the events that waited for its new products."""
+    report = sync(progress)
+    release_held()
+    return report
 
 
 @shared_task(name="ecomrec.sync", acks_late=True, soft_time_limit=55 * MINUTES, time_limit=HOURS)
 def sync_task() -> dict[str, Any]:
     """Mirror the catalog; returns the counts of the SyncReport."""
-    return asdict(sync())
+    return asdict(run_sync())
 
 
 @shared_task(name="ecomrec.import_orders", acks_late=True, soft_time_limit=55 * MINUTES, time_limit=HOURS)
 def import_orders_task() -> dict[str, Any]:
     """Import the shop's orders; returns the counts of the ImportReport."""
     return asdict(import_purchases())
+
+
+@shared_task(name="ecomrec.import_reviews", acks_late=True, soft_time_limit=55 * MINUTES, time_limit=HOURS)
+def import_reviews_task() -> dict[str, Any]:
+    """Import the shop's reviews; returns the counts of the ReviewReport."""
+    return asdict(import_reviews())
 
 
 @shared_task(name="ecomrec.train", acks_late=True, soft_time_limit=6 * HOURS - 5 * MINUTES, time_limit=6 * HOURS)

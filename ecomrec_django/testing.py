@@ -12,6 +12,8 @@ from .models import Category, Item, OfferList, Release, TrainingRun
 from .pipeline.publish import publish
 from .serving.stored import forget
 from .strategies.base import EVIDENCE, Offer, Reason, encode_offers
+from .tracking import tally
+from .tracking.sinks import forget_sinks
 
 
 def publish_offers(lists: Mapping[str, Mapping[str, Sequence[str | Offer]]]) -> Release:
@@ -34,6 +36,12 @@ def publish_offers(lists: Mapping[str, Mapping[str, Sequence[str | Offer]]]) -> 
     # A test's transaction never commits, so the pages would not hear of it.
     forget()
     return release
+
+
+def forget_tracking() -> None:
+    """Let tracking start anew, as in a fresh process: no counts that are not written yet, no sink that has given up."""
+    tally.forget()
+    forget_sinks()
 
 
 def override_ecomrec(**settings: Any) -> override_settings:

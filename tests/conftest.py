@@ -5,6 +5,7 @@ from django.core.cache import cache
 
 from ecomrec_django.serving.failures import failures
 from ecomrec_django.tasks import run_training
+from ecomrec_django.testing import forget_tracking
 
 from .hosts.models import IntegerProduct
 from .planted import PlantedCatalog
@@ -32,6 +33,7 @@ def _own_surroundings(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.ECOMREC = {**settings.ECOMREC, "ARTIFACTS": tmp_path / "artifacts"}
     cache.clear()
+    forget_tracking()
 
 
 @pytest.fixture

@@ -47,6 +47,17 @@ class PurchaseLine(NamedTuple):
     price: Decimal | None  # of one piece
     time: datetime
     refunded: int = 0  # pieces of `quantity` that were cancelled or given back
+    currency: str = ""  # of `price`, such as "EUR"; empty: the base currency
+
+
+class ReviewLine(NamedTuple):
+    """One review of the shop."""
+
+    review: str  # unique and lasting id of the review
+    user: str | None  # primary key of the account; None for a guest, whose review only counts for the product
+    item: str  # external id of the product
+    rating: float | None  # stars, on the shop's own scale; None if it has words alone
+    time: datetime
 
 
 class Catalog:
@@ -72,6 +83,10 @@ class Catalog:
     description: str | None = None
     stock: str | None = None
     select_related: tuple[str, ...] = ()
+    # Models whose saved rows are imported at once, beside the scheduled import: see `order_lines`, `review_line`.
+    order_model: str | None = None
+    review_model: str | None = None
+    base_currency = ""
 
     # -- products ---------------------------------------------------------------------------------------------------
 
@@ -168,6 +183,25 @@ class Catalog:
         A line that is cancelled or given back later comes again with ``refunded`` set. The default shop has no orders.
         """
         return ()
+
+    def order_lines(self, order: Any) -> Iterable[PurchaseLine]:
+        """The lines of one row of ``order_model``, as ``purchases`` gives them; called right after it was saved."""
+        return ()
+
+    def in_base_currency(self, price: Decimal, currency: str, time: datetime) -> Decimal | None:
+        """``price`` in the base currency at that time; None where there is no rate, so that it counts as unknown.
+
+        The default knows no rates.
+        """
+        return price if currency in ("", self.base_currency) else None
+
+    def reviews(self, since: datetime | None) -> Iterable[ReviewLine]:
+        """The published reviews written or changed at or after ``since`` (all if None). The default shop has none."""
+        return ()
+
+    def review_line(self, review: Any) -> ReviewLine | None:
+        """One row of ``review_model``, as ``reviews`` gives it; None if it is not published."""
+        return None
 
     def cart(self, request: HttpRequest) -> Iterable[str]:
         """External ids of what is in this customer's cart; read once a request, so keep it to one query or none."""

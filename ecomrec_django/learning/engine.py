@@ -28,8 +28,12 @@ class Engine:
         self.threads = threads
         self.temp_folder = temp_folder
 
-    def run(self, sql: str, tables: Mapping[str, str | Path | pa.Table]) -> pa.Table:
+    def run(
+        self, sql: str, tables: Mapping[str, str | Path | pa.Table], views: Mapping[str, str] | None = None
+    ) -> pa.Table:
         """Answer one query over ``tables``: by name, an Arrow table, a Parquet file, or a folder of them at any depth.
+
+        ``views``, by name, are queries over the tables that ``sql`` may read as well.
 
         Raises TrainingError where the query cannot be answered within the bounds, DataError for files that cannot
         be read, and ConfigurationError where the extra ``[learn]`` is not installed.
@@ -61,6 +65,8 @@ class Engine:
                         connection.register(name, table)
                     else:
                         connection.read_parquet(_pattern(Path(table))).create_view(name)
+                for name, view in (views or {}).items():
+                    connection.sql(view).create_view(name)
                 answer = connection.sql(sql).arrow()
                 return answer if isinstance(answer, pa.Table) else answer.read_all()
             except duckdb.IOException as error:

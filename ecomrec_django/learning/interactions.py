@@ -1,4 +1,4 @@
-"""Fixed names and types of what learners read. Everything else in `learning` refers to these two schemas.
+"""Fixed names and types of what learners read. Everything else in `learning` refers to these schemas.
 
 HISTORY: one row per event, as `pipeline.history` writes it to Parquet (a folder per month).
 ITEMS: one row per item of the catalog, active or not.
@@ -43,9 +43,17 @@ ITEMS = {
     "active": "bool",
 }
 
+# Visitors whose events need more than their own row says. visitor: Visitor.pk · person: Visitor.pk of the account that
+# this history has joined, or itself · excluded_until: events before it are not learned from, null for none.
+VISITORS = {
+    "visitor": "int64",
+    "person": "int64",
+    "excluded_until": "timestamp[us, tz=UTC]",
+}
+
 
 def schema(columns: dict[str, str]) -> pa.Schema:
-    """The Arrow schema of HISTORY or ITEMS."""
+    """The Arrow schema of HISTORY, ITEMS or VISITORS."""
     import pyarrow as pa
 
     types = {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .engine import statement
+from .interactions import VISITORS, schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,7 +92,7 @@ class Statistics:
 
     def purchases(self) -> pa.Table:
         """Kept purchase lines: basket, customer, item (Item.pk), price, time, weight."""
-        return self._ask("purchases", history=self.data.history)
+        return self._ask_history("purchases")
 
     def baskets(self, purchases: pa.Table) -> float:
         """Baskets in all."""
@@ -127,7 +128,7 @@ class Statistics:
 
     def viewers(self) -> np.ndarray:
         """Distinct viewers per item, shape (items,)."""
-        answer = self._ask("viewers", history=self.data.history)
+        answer = self._ask_history("viewers")
         numbers, known = self._numbers(answer["item"])
         viewers = np.zeros(len(self.ids))
         viewers[numbers[known]] = answer["viewers"].to_numpy()[known]
@@ -142,9 +143,15 @@ class Statistics:
         return self._counts("up_moves", "switchers")
 
     def _counts(self, name: str, column: str) -> Counts:
-        answer = self._ask(name, history=self.data.history)
+        answer = self._ask_history(name)
         anchor, item, known, order = self._ends(answer)
         return Counts(anchor, item, answer[column].to_numpy()[known][order].astype(np.float64))
+
+    def _ask_history(self, name: str) -> pa.Table:
+        """A text over ``history``: the events that may be learned from."""
+        visitors = schema(VISITORS).empty_table() if self.data.visitors is None else self.data.visitors
+        tables = {"events": self.data.events, "visitors": visitors, "parameters": self.parameters}
+        return self.data.engine.run(statement(name), tables, {"history": statement("history")})
 
     def _ask(self, name: str, **tables: str | pa.Table) -> pa.Table:
         return self.data.engine.run(statement(name), {**tables, "parameters": self.parameters})

@@ -19,13 +19,15 @@ def _silent(done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """``history`` is a folder of Parquet files or an Arrow table (columns HISTORY), ``items`` an Arrow table
-    (columns ITEMS).
+    """``events`` is a folder of Parquet files or an Arrow table (columns HISTORY), ``items`` and ``visitors`` are Arrow
+    tables (columns ITEMS and VISITORS).
     """
 
     engine: Engine
-    history: str | pa.Table
+    events: str | pa.Table
     items: pa.Table
+    # None: nobody joined an account or withdrew consent.
+    visitors: pa.Table | None = None
     # Learn only from events before this moment; None for all.
     until: datetime | None = None
     # Called with (steps done, steps in all) while a strategy works.

@@ -1,14 +1,21 @@
-from .behaviour import Checkpoint, Event, Kind, Visitor
+from .behaviour import Checkpoint, Event, GuestOrder, HeldEvent, Kind, Omission, Visitor
 from .catalog import Category, Item
+from .measurement import Impression
+from .privacy import Erasure
 from .releases import OfferList, Override, Publication, Release, TrainingRun
 
 __all__ = [
     "Category",
     "Checkpoint",
+    "Erasure",
     "Event",
+    "GuestOrder",
+    "HeldEvent",
+    "Impression",
     "Item",
     "Kind",
     "OfferList",
+    "Omission",
     "Override",
     "Publication",
     "Release",

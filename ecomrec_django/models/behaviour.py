@@ -25,6 +25,12 @@ class Visitor(models.Model):
 
     key = models.CharField(max_length=64, unique=True)
     created = models.DateTimeField(_("first seen"), auto_now_add=True)
+    # The account whose history this cookie's has joined, at a login.
+    merged_into = models.ForeignKey(
+        "self", models.CASCADE, null=True, blank=True, related_name="merged", verbose_name=_("merged into")
+    )
+    # Events before this moment are not learned from: the end of time while consent is withdrawn.
+    excluded_until = models.DateTimeField(_("not learned from until"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("visitor")
@@ -58,6 +64,8 @@ class Event(models.Model):
     # The shop's order, shared by all lines of one purchase.
     basket = models.CharField(_("order"), max_length=64, blank=True)
     session = models.CharField(_("session"), max_length=64, blank=True)
+    # Version of the privacy policy that the visitor had agreed to; empty for what the shop's own records say.
+    policy = models.CharField(_("policy version"), max_length=16, blank=True)
     # Where the row came from ("purchase:17"): a second import of the same thing is refused by the database.
     key = ExactCharField(max_length=160, unique=True, null=True, blank=True, editable=False)
 
@@ -69,6 +77,69 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.item_id}"
+
+
+class HeldEvent(models.Model):
+    """An event of an item that the mirror does not know yet: it waits for the next sync of the catalog."""
+
+    external_id = ExactCharField(_("shop's id"), max_length=128, db_index=True)
+    visitor = models.ForeignKey(Visitor, models.CASCADE, related_name="+", verbose_name=_("visitor"))
+    kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices)
+    time = models.DateTimeField(_("time"), db_index=True)
+    quantity = models.PositiveIntegerField(_("quantity"), default=1)
+    rating = models.FloatField(_("rating"), null=True, blank=True)
+    policy = models.CharField(_("policy version"), max_length=16, blank=True)
+    key = ExactCharField(max_length=160, unique=True, editable=False)
+
+    class Meta:
+        verbose_name = _("held event")
+        verbose_name_plural = _("held events")
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.external_id}"
+
+
+class GuestOrder(models.Model):
+    """Which cookie's visitor placed an order without an account, so that its purchases are theirs."""
+
+    order = ExactCharField(_("order"), max_length=64, unique=True)
+    visitor = models.ForeignKey(Visitor, models.CASCADE, related_name="guest_orders", verbose_name=_("visitor"))
+
+    def __str__(self) -> str:
+        return self.order
+
+
+class Omission(models.Model):
+    """How many events of one day were not recorded, and why."""
+
+    class Reason(models.TextChoices):
+        BOT = "bot", _("a program, not a person")
+        FAILED = "failed", _("the page ended in an error")
+        PREFETCH = "prefetch", _("fetched ahead, not looked at")
+        STAFF = "staff", _("staff of the shop")
+        REFUSED = "refused", _("no consent, or a privacy signal of the browser")
+        WITHDRAWN = "withdrawn", _("consent withdrawn")
+        DUPLICATE = "duplicate", _("the same again within moments")
+        BURST = "burst", _("too many by one visitor within a minute")
+        FUTURE = "future", _("a time in the future")
+        STALE = "stale", _("too old to be a page view of today")
+        HELD = "held", _("product not in the catalog yet (kept aside)")
+        UNKNOWN = "unknown", _("product never came into the catalog")
+        ERASED = "erased", _("of a person who was forgotten")
+        LOST = "lost", _("could not be stored")
+
+    day = models.DateField(_("day"))
+    reason = models.CharField(_("reason"), max_length=16, choices=Reason.choices)
+    count = models.PositiveBigIntegerField(_("events"), default=0)
+
+    class Meta:
+        verbose_name = _("events left out")
+        verbose_name_plural = _("events left out")
+        ordering = ["-day", "reason"]
+        constraints = [models.UniqueConstraint(fields=["day", "reason"], name="ecomrec_one_count_per_reason")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.reason}"
 
 
 class Checkpoint(models.Model):

@@ -69,6 +69,12 @@ def aware(moment: datetime) -> datetime:
     return timezone.make_aware(moment, timezone.get_default_timezone()) if timezone.is_naive(moment) else moment
 
 
+def storable(moment: datetime) -> datetime:
+    """``moment`` as a DateTimeField of this project takes it: naive where ``USE_TZ`` is off."""
+    moment = aware(moment)
+    return moment if settings.USE_TZ else timezone.make_naive(moment, timezone.get_default_timezone())
+
+
 class Values:
     """Turns times and prices into the form one model's database driver takes, remembering the latest ones.
 
@@ -86,10 +92,7 @@ class Values:
         if moment not in self._times:
             if len(self._times) > self.REMEMBERED:
                 self._times.clear()
-            stored = aware(moment)
-            if not settings.USE_TZ:
-                stored = timezone.make_naive(stored, timezone.get_default_timezone())
-            self._times[moment] = self._ops.adapt_datetimefield_value(stored)
+            self._times[moment] = self._ops.adapt_datetimefield_value(storable(moment))
         return self._times[moment]
 
     def price(self, price: Decimal | None) -> Any:

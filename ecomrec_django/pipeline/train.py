@@ -9,14 +9,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import DatabaseError, transaction
+from django.db.models import Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from ..conf import conf
 from ..errors import EcomrecError, TrainingError
-from ..learning.interactions import ITEMS, schema
+from ..learning.interactions import ITEMS, VISITORS, schema
 from ..learning.training_data import TrainingData
-from ..models import Item, OfferList, Publication, Release, TrainingRun
-from ..models.bulk import chunks, insert
+from ..models import Item, OfferList, Publication, Release, TrainingRun, Visitor
+from ..models.bulk import aware, chunks, insert
 from ..strategies.base import Lists, Strategy
 from .history import HistoryReport, export_history, folder
 from .lists import ItemNames, encoded
@@ -111,8 +113,9 @@ class _Training:
             return made
         data = TrainingData(
             engine=Engine(memory=conf.MEMORY, threads=conf.THREADS),
-            history=str(folder()) if history.total else schema(HISTORY).empty_table(),
+            events=str(folder()) if history.total else schema(HISTORY).empty_table(),
             items=items,
+            visitors=visitors_table(),
             until=self.run.until,
             progress=self.report,
         )
@@ -198,6 +201,26 @@ def items_table() -> pa.Table:
             arrays.append(pa.array(filled, column.type))
         else:
             arrays.append(pa.array(values, column.type))
+    return pa.Table.from_arrays(arrays, schema=types)
+
+
+def visitors_table() -> pa.Table:
+    """The visitors that joined an account or withdrew consent, as an Arrow table of columns VISITORS."""
+    import pyarrow as pa
+
+    excluded = Coalesce("merged_into__excluded_until", "excluded_until")
+    rows = (
+        Visitor.objects.annotate(excluded=excluded)
+        .filter(Q(merged_into__isnull=False) | Q(excluded__isnull=False))
+        .order_by("pk")
+        .values_list("pk", "merged_into", "excluded")
+    )
+    columns: list[list[Any]] = [[], [], []]
+    for pk, merged_into, until in rows.iterator(chunk_size=10_000):
+        for column, value in zip(columns, (pk, merged_into or pk, until and aware(until)), strict=True):
+            column.append(value)
+    types = schema(VISITORS)
+    arrays = [pa.array(values, column.type) for values, column in zip(columns, types, strict=True)]
     return pa.Table.from_arrays(arrays, schema=types)
 
 

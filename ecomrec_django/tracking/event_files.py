@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import datetime
+from decimal import Decimal
 from hashlib import blake2b
 from typing import Any, NamedTuple, TextIO
 
@@ -18,15 +17,15 @@ from django.db import transaction
 from ..errors import DataError
 from ..models import Event, Item, Kind
 from ..models.bulk import LOOKUP, Values, chunks, insert
-from .orders import LARGEST_PRICE, LONGEST_ID, LONGEST_ORDER, MOST_PIECES
+from .cleaning import clean_item, clean_order, clean_price, clean_quantity, clean_rating, clean_time
+from .orders import FROM_ORDERS
 from .visitors import VisitorIds, token_key, user_key
 
 COLUMNS = ("event", "visitor", "item", "quantity", "price", "time", "basket", "session", "rating")
 REQUIRED = ("event", "item", "time")
 CHUNK = 20_000
-FIELDS = ("kind", "visitor", "item", "time", "quantity", "price", "rating", "basket", "session", "key")
-FROM_ORDERS = frozenset({Kind.PURCHASE.value, Kind.REFUND.value})
-KINDS = frozenset(Kind.values) - FROM_ORDERS
+FIELDS = ("kind", "visitor", "item", "time", "quantity", "price", "rating", "basket", "session", "policy", "key")
+KINDS = frozenset(Kind.values) - frozenset(FROM_ORDERS)
 
 
 @dataclass
@@ -128,24 +127,21 @@ class _FileImporter:
             return None
         if event not in KINDS:
             raise DataError(f"unknown event {event!r}")
-        if not item or len(item) > LONGEST_ID:
-            raise DataError(f"item has to have 1 to {LONGEST_ID} characters")
-        if max(len(basket), len(session)) > LONGEST_ORDER:
-            raise DataError(f"basket and session have at most {LONGEST_ORDER} characters")
+        clean_order(basket, session)
         if time not in self._times:
-            self._times[time] = _time(time)
+            self._times[time] = clean_time(time)
         return Row(
             line,
             cells,
             event,
             visitor,
-            item,
-            _quantity(quantity) if quantity else 1,
-            _price(price) if price else None,
+            clean_item(item),
+            clean_quantity(quantity),
+            clean_price(price),
             self._times[time],
             basket,
             session,
-            _rating(rating) if rating else None,
+            clean_rating(rating),
         )
 
     def _write(self, rows: list[Row]) -> None:
@@ -170,6 +166,7 @@ class _FileImporter:
                     row.rating,
                     row.basket,
                     row.session,
+                    "",
                     self._key(row),
                 )
             )
@@ -217,39 +214,3 @@ class _Columns:
     def pick(self, cells: list[str]) -> list[str]:
         """The cells in the order of COLUMNS, "" for a column that the file lacks."""
         return [cells[place].strip() if place >= 0 else "" for place in self._places]
-
-
-def _time(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise DataError(f"time {text!r} is not ISO-8601") from None
-    if not 1970 <= moment.year < 9999:
-        raise DataError(f"time {text!r} is not between 1970 and 9998")
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _quantity(text: str) -> int:
-    if not (text.isdecimal() and text.isascii()) or not 0 < int(text[:11]) <= MOST_PIECES:
-        raise DataError(f"quantity {text!r} is not a whole number from 1 up")
-    return int(text)
-
-
-def _price(text: str) -> Decimal:
-    try:
-        price = Decimal(text)
-    except InvalidOperation:
-        raise DataError(f"price {text!r} is not a number") from None
-    if not price.is_finite() or not 0 <= price < LARGEST_PRICE:
-        raise DataError(f"price {text!r} is not a finite number from 0 up")
-    return price
-
-
-def _rating(text: str) -> float:
-    try:
-        rating = float(text)
-    except ValueError:
-        raise DataError(f"rating {text!r} is not a number") from None
-    if not math.isfinite(rating) or rating < 0:
-        raise DataError(f"rating {text!r} is not a finite number from 0 up")
-    return rating

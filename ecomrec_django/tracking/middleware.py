@@ -1,30 +1,42 @@
-"""Records the product pages that consenting shoppers open."""
+"""Records what consenting shoppers do, once the response is out."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
-from django.conf import settings
-from django.db import DatabaseError, transaction
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponseBase
-from django.utils import timezone
+from django.utils.cache import patch_cache_control
 
 from ..conf import conf
-from ..models import Event, Item, Kind
+from ..models import Kind
+from ..serving.failures import note_failure
+from .after import after_response
 from .bots import is_bot
-from .visitors import VisitorIds, new_token, set_cookie, token_key, token_of, user_key
+from .cleaning import clean_item
+from .consent import consents, exclude
+from .observation import Observation
+from .orders import import_order, join_guest
+from .prompt import promptly
+from .request import Told, current_request, of
+from .reviews import import_review
+from .sinks import sink
+from .tally import Reason, leave_out
+from .visitors import account_of, delete_cookie, merge, new_token, set_cookie, token_key, token_of, user_key
 
-logger = logging.getLogger(__name__)
+CONTEXT = "context:"
+# Headers by which browsers say that nobody looks yet.
+PREFETCH = ("Sec-Purpose", "Purpose", "X-Moz")
 
 
 class TrackingMiddleware:
-    """Writes one ``view_item`` per page named in ``ECOMREC["TRACK_VIEWS"]``, after the view has answered.
+    """Sees product pages (``ECOMREC["TRACK_VIEWS"]``) and what views said through `track`.
 
-    Before the response it touches neither the session nor ``request.user``, and it adds no ``Vary: Cookie``: pages stay
-    as cacheable as they were. Staff, bots and shoppers who did not agree are left out. What goes wrong is only logged.
+    Before the response is out it makes no query, touches neither the session nor ``request.user``, and adds no
+    ``Vary: Cookie``: pages stay as cacheable as they were. Only a page that is recorded gets the cookie.
     """
 
     sync_capable = True
@@ -38,72 +50,125 @@ class TrackingMiddleware:
     def __call__(self, request: HttpRequest) -> Any:
         if iscoroutinefunction(self):
             return self._answer_async(request)
-        response = self.get_response(request)
-        if _worth_recording(request, response):
-            _record(request, response)
-        return response
+        with _answering(request):
+            return _watched(request, self.get_response(request))
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
-        response: HttpResponseBase = await self.get_response(request)
-        if _worth_recording(request, response):
-            await sync_to_async(_record)(request, response)
-        return response
+        with _answering(request):
+            return _watched(request, await self.get_response(request))
 
 
-def _viewed(request: HttpRequest) -> str:
-    """External id of the product this page shows; empty if it shows none."""
+@contextmanager
+def _answering(request: HttpRequest) -> Iterator[None]:
+    token = current_request.set(request)
+    try:
+        yield
+    finally:
+        current_request.reset(token)
+
+
+def _watched(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    try:
+        _watch(request, response)
+    except Exception as error:
+        note_failure("tracking", error, "A page could not be looked at")
+    return response
+
+
+def _watch(request: HttpRequest, response: HttpResponseBase) -> None:
+    if viewed := _viewed(request, response):
+        of(request).seen.append(Observation(Kind.VIEW_ITEM, viewed))
+    told = of(request)
+    if not told:
+        return
+    token, refusal = token_of(request), _refusal(request, response)
+    if refusal is None:
+        token = _give_cookie(request, response, token, told)
+    elif refusal is Reason.REFUSED and token:
+        # Agreed once in this browser, and no longer.
+        delete_cookie(response)
+    after_response(request, lambda: _deliver(request, told, token, refusal))
+
+
+def _give_cookie(request: HttpRequest, response: HttpResponseBase, token: str, told: Told) -> str:
+    """The token of who is recorded: the browser's, or a new one; empty if an account is all they need."""
+    if told.account is not None:
+        if token:
+            # From now on the account is who they are, and after logging out they are somebody new.
+            delete_cookie(response)
+    elif not token and not _known_account(request):
+        token = new_token()
+        set_cookie(response, token, secure=request.is_secure())
+        # A shared cache must not hand this visitor's cookie to others.
+        patch_cache_control(response, private=True)
+    return token
+
+
+def _viewed(request: HttpRequest, response: HttpResponseBase) -> str:
+    """External id of the product that this page shows; empty if it shows none."""
     match = request.resolver_match
-    if match is None or match.view_name not in conf.TRACK_VIEWS:
+    if match is None or request.method != "GET" or response.status_code != 200:
         return ""
-    return str(match.kwargs.get(conf.TRACK_VIEWS[match.view_name], ""))
+    where = conf.TRACK_VIEWS.get(match.view_name)
+    if where is None:
+        return ""
+    if where.startswith(CONTEXT):
+        product = (getattr(response, "context_data", None) or {}).get(where.removeprefix(CONTEXT))
+        return "" if product is None else clean_item(conf.CATALOG().external_id(product))
+    return str(match.kwargs.get(where, ""))
 
 
-def _worth_recording(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """What can be told without the database."""
-    try:
-        return (
-            request.method == "GET"
-            and response.status_code == 200
-            and bool(_viewed(request))
-            and not is_bot(request.headers.get("User-Agent", ""))
-            and bool(conf.CONSENT(request))
-        )
-    except Exception:
-        logger.exception("A page view could not be judged")
-        return False
+def _refusal(request: HttpRequest, response: HttpResponseBase) -> Reason | None:
+    """Why nothing the shopper did is recorded, as far as can be told without the database."""
+    if response.status_code >= 400:
+        return Reason.FAILED
+    if is_bot(request.headers.get("User-Agent", "")):
+        return Reason.BOT
+    if any("prefetch" in request.headers.get(name, "") for name in PREFETCH):
+        return Reason.PREFETCH
+    return None if consents(request) else Reason.REFUSED
 
 
-def _record(request: HttpRequest, response: HttpResponseBase) -> None:
-    try:
-        # An atomic block of its own: a failure in here leaves a transaction around the request usable.
-        with transaction.atomic():
-            _write(request, response)
-    except DatabaseError:
-        logger.exception("A page view could not be recorded")
+def _known_account(request: HttpRequest) -> bool:
+    """Whether the view has looked and found an account; what nobody has looked at is left alone."""
+    user = getattr(request, "_cached_user", None)
+    return user is not None and user.is_authenticated
 
 
-def _write(request: HttpRequest, response: HttpResponseBase) -> None:
-    item = Item.objects.filter(external_id=_viewed(request)).values_list("pk", flat=True).first()
-    if item is None:
-        return
-    user = _user_of(request)
-    if user is not None and user.is_staff:
-        return
-    if user is not None:
-        key = user_key(user.pk)
+def _deliver(request: HttpRequest, told: Told, token: str, refusal: Reason | None) -> None:
+    """Everything of one request that has to be written; the shop's own orders and reviews in any case."""
+    guest = ""
+    if refusal is None:
+        guest = _record(request, told, token)
     else:
-        token = token_of(request)
-        if not token:
-            token = new_token()
-            set_cookie(response, token, secure=request.is_secure())
-        key = token_key(token)
-    visitor = VisitorIds().resolve([key])[key]
-    Event.objects.create(kind=Kind.VIEW_ITEM, visitor_id=visitor, item_id=item, time=timezone.now())
+        leave_out(refusal, len(told.seen))
+        if refusal is Reason.REFUSED and token:
+            promptly(exclude, token_key(token))
+    for order in told.orders.values():
+        promptly(import_order, order, guest)
+    for review in told.reviews.values():
+        promptly(import_review, review)
 
 
-def _user_of(request: HttpRequest) -> Any:
-    """The account behind a request; None for a guest. A browser without a session cookie has none to look up."""
-    if settings.SESSION_COOKIE_NAME not in request.COOKIES:
-        return None
-    user = getattr(request, "user", None)
-    return user if user is not None and user.is_authenticated else None
+def _record(request: HttpRequest, told: Told, token: str) -> str:
+    """Write what the shopper did; returns the Visitor.key of a guest, empty for an account."""
+    user = told.account if told.account is not None else account_of(request)
+    if user is not None:
+        if token and told.account is not None:
+            promptly(merge, token, user.pk)
+        if user.is_staff:
+            leave_out(Reason.STAFF, len(told.seen))
+            return ""
+    elif not token:
+        # Logged out within this very request.
+        leave_out(Reason.REFUSED, len(told.seen))
+        return ""
+    key = token_key(token) if user is None else user_key(user.pk)
+    if told.seen:
+        policy = conf.POLICY_VERSION
+        sink().write([replace(one, visitor=key, policy=policy) for one in told.seen])
+    if user is not None:
+        return ""
+    for number in told.numbers:
+        promptly(join_guest, number, key)
+    return key

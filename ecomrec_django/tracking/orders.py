@@ -2,50 +2,48 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
-from ..catalog.adapter import PurchaseLine
+from ..catalog.adapter import Catalog, PurchaseLine
 from ..conf import conf
-from ..models import Checkpoint, Event, Item, Kind
-from ..models.bulk import LOOKUP, Values, chunks, collector_paused, insert
-from .visitors import VisitorIds, user_key
-
-logger = logging.getLogger(__name__)
+from ..errors import DataError
+from ..models import Event, GuestOrder, Kind
+from ..models.bulk import LOOKUP, chunks, collector_paused, insert
+from .cleaning import LONGEST_ID, clean_item, clean_order, clean_price, clean_quantity, clean_time
+from .imports import Records, came_to, since_of, take_turns
+from .visitors import VisitorIds
 
 # Lines of one transaction. Fewer make the database rewrite the same index pages more often.
 CHUNK = 200_000
 CHECKPOINT = "orders"
-PURCHASE = Kind.PURCHASE.value
-# Orders are read again from this long before the last import began: a transaction that was still open then, or a clock
-# that runs behind, loses nothing.
-OVERLAP = timedelta(hours=6)
-FIELDS = ("kind", "visitor", "item", "time", "quantity", "price", "basket", "session", "key")
+FROM_ORDERS = (Kind.PURCHASE.value, Kind.REFUND.value)
+FIELDS = ("kind", "visitor", "item", "time", "quantity", "price", "basket", "session", "policy", "key")
 # Key ranges looked up by one query.
 RANGES = 200
-LONGEST_ID = 128
-LONGEST_ORDER = 64
-MOST_PIECES = 2**31 - 1
-LARGEST_PRICE = 10**10
+
+# Visitor.pk by user, and of guests by order.
+_Visitors = Mapping[str | None, int | None]
 
 
 @dataclass
 class ImportReport:
-    """Lines read from the shop; new Event rows; items met that the catalog lacks; lines that could not be used."""
+    """Lines read from the shop; new Event rows; items met that the catalog lacks; lines that could not be used; prices
+    in a currency without a rate."""
 
     lines: int = 0
     purchases: int = 0
     refunds: int = 0
     unknown_items: int = 0
     skipped: int = 0
+    unknown_prices: int = 0
 
 
 @collector_paused()
@@ -56,122 +54,140 @@ def import_purchases(progress: Callable[[int, int], None] | None = None) -> Impo
     transaction, and two imports at once take turns chunk by chunk.
     """
     began = timezone.now()
-    checkpoint, _ = Checkpoint.objects.get_or_create(name=CHECKPOINT)
-    since = parse_datetime(checkpoint.position["since"]) if "since" in checkpoint.position else None
-    importer = _Importer()
-    for lines in chunks(conf.CATALOG().purchases(since), CHUNK):
+    catalog = conf.CATALOG()
+    importer = _Importer(catalog)
+    for lines in chunks(catalog.purchases(since_of(CHECKPOINT)), CHUNK):
         importer.add(lines)
         if progress:
             progress(importer.report.lines, 0)
-    Checkpoint.objects.filter(name=CHECKPOINT).update(
-        position={"since": (began - OVERLAP).isoformat()}, updated=timezone.now()
-    )
+    came_to(CHECKPOINT, began)
     return importer.report
 
 
+def import_order(order: Any, guest: str = "") -> ImportReport:
+    """Copy one row of the catalog's ``order_model`` now.
+
+    ``guest``: Visitor.key of who placed it, if without account.
+    """
+    catalog = conf.CATALOG()
+    lines = list(catalog.order_lines(order))
+    if guest:
+        for number in {line.order for line in lines if not line.user}:
+            join_guest(number, guest)
+    since_of(CHECKPOINT)
+    importer = _Importer(catalog)
+    importer.add(lines)
+    return importer.report
+
+
+def join_guest(order: str, key: str) -> None:
+    """Remember that the visitor under ``key`` placed ``order``; every import gives its purchases to them."""
+    visitor = VisitorIds().resolve([key])[key]
+    GuestOrder.objects.bulk_create([GuestOrder(order=order, visitor_id=visitor)], ignore_conflicts=True)
+
+
 class _Importer:
-    def __init__(self) -> None:
+    def __init__(self, catalog: Catalog) -> None:
         self.report = ImportReport()
-        self._visitors = VisitorIds()
-        self._values = Values(Event)
-        self._user_keys: dict[str, str] = {}
-        self._items: dict[str, int] = {}
+        self._catalog = catalog
+        self._records = Records()
 
-    def add(self, lines: list[PurchaseLine]) -> None:
+    def add(self, lines: Sequence[PurchaseLine]) -> None:
         self.report.lines += len(lines)
-        good = [line for line in lines if self._usable(line)]
+        good = [clean for line in lines if (clean := self._clean(line))]
         with transaction.atomic():
-            # The first statement takes the lock that makes imports take turns.
-            Checkpoint.objects.filter(name=CHECKPOINT).update(updated=timezone.now())
-            self._find_items(good)
-            visitors = self._find_visitors(good)
-            self.report.purchases += self._insert([self._purchase(line, visitors) for line in good])
+            take_turns(CHECKPOINT)
+            self._records.find_items(line.item for line in good)
+            users = self._records.find_visitors({line.user for line in good})
+            guests = _guests(good)
+            rows = [self._purchase(line, users[line.user] or guests.get(line.order)) for line in good]
+            self.report.purchases += insert(Event, FIELDS, rows, ignore=True)
+            if guests:
+                self._join(good, guests)
             refunded = [line for line in good if line.refunded > 0]
-            self.report.refunds += self._insert(self._refunds(refunded, visitors))
+            self.report.refunds += insert(Event, FIELDS, self._refunds(refunded, users, guests), ignore=True)
+        self.report.skipped, self.report.unknown_items = self._records.skipped, self._records.unknown_items
 
-    def _usable(self, line: PurchaseLine) -> bool:
-        wrong = _wrong(line)
-        if wrong:
-            self.report.skipped += 1
-            if self.report.skipped <= 20:
-                logger.warning("Order line %s was skipped: %s.", line.line, wrong)
-        return not wrong
-
-    def _find_items(self, lines: list[PurchaseLine]) -> None:
-        missing = {line.item for line in lines} - self._items.keys()
-        for some in chunks(missing, LOOKUP):
-            self._items.update(Item.objects.filter(external_id__in=some).values_list("external_id", "pk"))
-        if new := missing - self._items.keys():
-            # Sold, but not in the catalog (any more): its history still teaches.
-            Item.objects.bulk_create(
-                [Item(external_id=name, title=name, active=False, available=False, fingerprint="") for name in new],
-                ignore_conflicts=True,
+    def _clean(self, line: PurchaseLine) -> PurchaseLine | None:
+        """The line as it is stored, its price in the base currency; None if it cannot be used or is not wanted."""
+        try:
+            if len(line.line) > LONGEST_ID:
+                raise DataError(f"ids of lines have at most {LONGEST_ID} characters")
+            clean_order(line.order)
+            time = clean_time(line.time)
+            clean = line._replace(
+                item=clean_item(line.item), quantity=clean_quantity(line.quantity), price=self._price(line), time=time
             )
-            for some in chunks(new, LOOKUP):
-                self._items.update(Item.objects.filter(external_id__in=some).values_list("external_id", "pk"))
-            self.report.unknown_items += len(new)
+        except DataError as error:
+            self._records.skip(f"Order line {line.line}", error)
+            return None
+        return clean if self._records.wanted(clean.user, time) else None
 
-    def _find_visitors(self, lines: list[PurchaseLine]) -> dict[str | None, int | None]:
-        """Visitor.pk by user; None for a guest."""
-        users = {line.user for line in lines if line.user}
-        for user in users - self._user_keys.keys():
-            self._user_keys[user] = user_key(user)
-        ids = self._visitors.resolve(self._user_keys[user] for user in users)
-        found: dict[str | None, int | None] = {user: ids[self._user_keys[user]] for user in users}
-        return {**found, None: None, "": None}
+    def _price(self, line: PurchaseLine) -> Decimal | None:
+        price = clean_price(line.price)
+        if price is None or not line.currency:
+            return price
+        converted = self._catalog.in_base_currency(price, line.currency, line.time)
+        self.report.unknown_prices += converted is None
+        return clean_price(converted)
 
-    def _purchase(self, line: PurchaseLine, visitors: dict[str | None, int | None]) -> tuple[Any, ...]:
+    def _purchase(self, line: PurchaseLine, visitor: int | None) -> tuple[Any, ...]:
         return (
-            PURCHASE,
-            visitors[line.user],
-            self._items[line.item],
-            self._values.time(line.time),
+            Kind.PURCHASE.value,
+            visitor,
+            self._records.items[line.item],
+            self._records.values.time(line.time),
             line.quantity,
-            self._values.price(line.price),
+            self._records.values.price(line.price),
             line.order,
+            "",
             "",
             f"purchase:{line.line}",
         )
 
-    def _refunds(self, lines: list[PurchaseLine], visitors: dict[str | None, int | None]) -> list[tuple[Any, ...]]:
+    def _join(self, lines: Iterable[PurchaseLine], guests: Mapping[str, int]) -> None:
+        """Lines that came in before their order was known to be a visitor's."""
+        keys: dict[int, list[str]] = defaultdict(list)
+        for line in lines:
+            if not line.user and line.order in guests:
+                keys[guests[line.order]].append(f"purchase:{line.line}")
+        for visitor, some in keys.items():
+            for part in chunks(some, LOOKUP):
+                Event.objects.filter(key__in=part, visitor=None).update(visitor=visitor)
+
+    def _refunds(self, lines: list[PurchaseLine], users: _Visitors, guests: Mapping[str, int]) -> list[tuple[Any, ...]]:
         """Only what was given back since the last import; the key holds the pieces given back in all."""
         rows = []
         for some in chunks(lines, LOOKUP):
-            before = self._refunded_before(some)
+            before = _refunded_before(some)
             for line in some:
                 pieces = min(line.refunded, line.quantity)
                 if (new := pieces - before.get(f"purchase:{line.line}", 0)) > 0:
-                    _, visitor, item, moment, _, price, *order, _ = self._purchase(line, visitors)
+                    visitor = users[line.user] or guests.get(line.order)
+                    _, *who, _, price, order, session, policy, _ = self._purchase(line, visitor)
                     key = f"refund:{line.line}:{pieces}"
-                    rows.append((Kind.REFUND.value, visitor, item, moment, new, price, *order, key))
+                    rows.append((Kind.REFUND.value, *who, new, price, order, session, policy, key))
                     before[f"purchase:{line.line}"] = pieces
         return rows
 
-    def _refunded_before(self, lines: list[PurchaseLine]) -> dict[str, int]:
-        """Pieces given back of each line, as far as we know, by the key of its purchase."""
-        found: dict[str, int] = {}
-        for some in chunks(lines, RANGES):
-            ranges = Q()
-            for line in some:
-                # ";" is what follows ":" in every character set.
-                ranges |= Q(key__gte=f"refund:{line.line}:", key__lt=f"refund:{line.line};")
-            for key, quantity in Event.objects.filter(ranges).values_list("key", "quantity").order_by():
-                purchase = "purchase:" + str(key).split(":", 1)[1].rsplit(":", 1)[0]
-                found[purchase] = found.get(purchase, 0) + quantity
-        return found
 
-    def _insert(self, rows: list[tuple[Any, ...]]) -> int:
-        return insert(Event, FIELDS, rows, ignore=True)
+def _guests(lines: Iterable[PurchaseLine]) -> dict[str, int]:
+    """Visitor.pk by order, of the orders without account whose visitor is known."""
+    found: dict[str, int] = {}
+    for some in chunks(sorted({line.order for line in lines if not line.user}), LOOKUP):
+        found.update(GuestOrder.objects.filter(order__in=some).values_list("order", "visitor"))
+    return found
 
 
-def _wrong(line: PurchaseLine) -> str:
-    """Why a line cannot become an event; empty if it can."""
-    if not line.item or len(line.item) > LONGEST_ID:
-        return f"its item's id has to have 1 to {LONGEST_ID} characters"
-    if len(line.line) > LONGEST_ID or len(line.order) > LONGEST_ORDER:
-        return f"ids of lines have at most {LONGEST_ID} characters, ids of orders {LONGEST_ORDER}"
-    if not 0 < line.quantity <= MOST_PIECES:
-        return f"its quantity {line.quantity} is not a whole number from 1 up"
-    if line.price is not None and not (line.price.is_finite() and 0 <= line.price < LARGEST_PRICE):
-        return f"its price {line.price} is not a finite number from 0 up"
-    return ""
+def _refunded_before(lines: list[PurchaseLine]) -> dict[str, int]:
+    """Pieces given back of each line, as far as we know, by the key of its purchase."""
+    found: dict[str, int] = {}
+    for some in chunks(lines, RANGES):
+        ranges = Q()
+        for line in some:
+            # ";" is what follows ":" in every character set.
+            ranges |= Q(key__gte=f"refund:{line.line}:", key__lt=f"refund:{line.line};")
+        for key, quantity in Event.objects.filter(ranges).values_list("key", "quantity").order_by():
+            purchase = "purchase:" + str(key).split(":", 1)[1].rsplit(":", 1)[0]
+            found[purchase] = found.get(purchase, 0) + quantity
+    return found

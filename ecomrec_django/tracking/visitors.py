@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
+from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.crypto import salted_hmac
 
-from ..models import Visitor
-from ..models.bulk import LOOKUP, chunks
+from ..models import Event, GuestOrder, HeldEvent, Impression, Visitor
+from ..models.bulk import LOOKUP, aware, chunks
 
 COOKIE = "ecomrec_visitor"
-CONSENT_COOKIE = "ecomrec_consent"
 COOKIE_SECONDS = 365 * 24 * 3600
+# `Visitor.excluded_until` of somebody who withdrew consent; every database and Arrow can hold it.
+FOREVER = datetime(2200, 1, 1, tzinfo=UTC)
 _SALT = "ecomrec_django.visitor"
 
 
-def opt_in(request: HttpRequest) -> bool:
-    """The default ``ECOMREC["CONSENT"]``: recorded only with the cookie ``ecomrec_consent=yes``, never against a
-    Global Privacy Control or Do Not Track signal."""
-    if request.headers.get("Sec-GPC") == "1" or request.headers.get("DNT") == "1":
-        return False
-    return request.COOKIES.get(CONSENT_COOKIE) == "yes"
+# -- keys -----------------------------------------------------------------------------------------------------------
 
 
 def user_key(user_pk: Any) -> str:
@@ -40,6 +39,9 @@ def _key(text: str) -> str:
     return salted_hmac(_SALT, text, algorithm="sha256").hexdigest()
 
 
+# -- the cookie -----------------------------------------------------------------------------------------------------
+
+
 def token_of(request: HttpRequest) -> str:
     """The token in this browser's cookie; empty if it has none, or one we would not have given."""
     token = request.COOKIES.get(COOKIE, "")
@@ -52,37 +54,104 @@ def new_token() -> str:
 
 def set_cookie(response: HttpResponseBase, token: str, *, secure: bool) -> None:
     """Give the browser its token: first party, out of scripts' reach."""
-    response.set_cookie(COOKIE, token, max_age=COOKIE_SECONDS, secure=secure, httponly=True, samesite="Lax")
+    response.set_cookie(
+        COOKIE,
+        token,
+        max_age=COOKIE_SECONDS,
+        secure=secure or settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def delete_cookie(response: HttpResponseBase) -> None:
+    response.delete_cookie(COOKIE, samesite="Lax")
+
+
+# -- rows -----------------------------------------------------------------------------------------------------------
+
+
+def account_of(request: HttpRequest) -> Any:
+    """The account behind a request; None for a guest. A browser without a session cookie has none to look up."""
+    if settings.SESSION_COOKIE_NAME not in request.COOKIES:
+        return None
+    user = getattr(request, "user", None)
+    return user if user is not None and user.is_authenticated else None
+
+
+def key_of(request: HttpRequest) -> str:
+    """Visitor.key of who asks: the account's, else the cookie's; empty for neither."""
+    user = account_of(request)
+    if user is not None:
+        return user_key(user.pk)
+    token = token_of(request)
+    return token_key(token) if token else ""
 
 
 def visitor_of(request: HttpRequest) -> Visitor | None:
-    """The known visitor behind a request: the account's, else the cookie's; None if never seen."""
-    user = getattr(request, "user", None)
-    if user is not None and user.is_authenticated:
-        key = user_key(user.pk)
-    elif token := token_of(request):
-        key = token_key(token)
-    else:
-        return None
-    return Visitor.objects.filter(key=key).first()
+    """The known visitor behind a request; None if never seen."""
+    key = key_of(request)
+    return Visitor.objects.filter(key=key, merged_into=None).first() if key else None
+
+
+class Known(NamedTuple):
+    """A Visitor row as far as recording needs it."""
+
+    pk: int
+    withdrawn: bool
 
 
 class VisitorIds:
     """Visitor rows by key, made where missing; looks each one up once."""
 
     def __init__(self) -> None:
-        self._known: dict[str, int] = {}
+        self._known: dict[str, Known] = {}
 
     def resolve(self, keys: Iterable[str]) -> dict[str, int]:
         """Visitor.pk of each key."""
+        return {key: visitor.pk for key, visitor in self.known(keys).items()}
+
+    def known(self, keys: Iterable[str]) -> dict[str, Known]:
+        """A cookie that was merged into an account and lives on (the answer that took it away was lost) stands for
+        somebody new: its next user need not be the account's owner."""
         wanted = set(keys)
         if missing := wanted - self._known.keys():
-            self._find(missing)
-            if new := missing - self._known.keys():
+            spent = self._find(missing)
+            if new := missing - self._known.keys() - spent:
                 Visitor.objects.bulk_create([Visitor(key=key) for key in sorted(new)], ignore_conflicts=True)
-                self._find(new)
+                spent |= self._find(new)
+            if spent:
+                successors = {key: _key(f"after:{key}") for key in spent}
+                found = self.known(successors.values())
+                self._known.update({key: found[successor] for key, successor in successors.items()})
         return {key: self._known[key] for key in wanted}
 
-    def _find(self, keys: set[str]) -> None:
+    def _find(self, keys: set[str]) -> set[str]:
+        """Take up the rows of ``keys``; returns the keys that have joined an account."""
+        spent = set()
         for some in chunks(keys, LOOKUP):
-            self._known.update(Visitor.objects.filter(key__in=some).values_list("key", "pk"))
+            rows = Visitor.objects.filter(key__in=some).values_list("key", "pk", "merged_into", "excluded_until")
+            for key, pk, merged_into, excluded_until in rows:
+                if merged_into is None:
+                    self._known[key] = Known(pk, excluded_until is not None and aware(excluded_until) == FOREVER)
+                else:
+                    spent.add(key)
+        return spent
+
+
+@transaction.atomic
+def merge(token: str, user_pk: Any) -> bool:
+    """Let the history of a cookie join that of an account, once; False if there is none to join.
+
+    Nothing joins for somebody who withdrew consent: what was set aside stays aside.
+    """
+    key, account = token_key(token), user_key(user_pk)
+    into = VisitorIds().resolve([account])[account]
+    free = Visitor.objects.filter(key=key, merged_into=None, excluded_until=None)
+    pk = free.values_list("pk", flat=True).first()
+    # The update decides between two logins at the same time: one of them finds the row taken.
+    if pk is None or not free.update(merged_into=into):
+        return False
+    for model in (Event, HeldEvent, Impression, GuestOrder):
+        model._default_manager.filter(visitor=pk).update(visitor=into)
+    return True

@@ -1,17 +1,21 @@
 import asyncio
+from datetime import timedelta
 
 import pytest
+import time_machine
 from django.contrib.auth import get_user_model
 from django.db import OperationalError
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import ResolverMatch
 
-from ecomrec_django.models import Event, Item, Visitor
-from ecomrec_django.tracking import middleware
+from ecomrec_django.models import Event, HeldEvent, Item, Visitor
+from ecomrec_django.tracking import sinks
 from ecomrec_django.tracking.bots import is_bot
+from ecomrec_django.tracking.consent import CONSENT_COOKIE
 from ecomrec_django.tracking.middleware import TrackingMiddleware
-from ecomrec_django.tracking.visitors import CONSENT_COOKIE, COOKIE, token_key, user_key
+from ecomrec_django.tracking.tally import Reason, left_out
+from ecomrec_django.tracking.visitors import COOKIE, token_key, user_key
 
 pytestmark = pytest.mark.django_db
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -24,20 +28,22 @@ def item(settings):
 
 
 def view(method="get", status=200, consent=True, user=None, secure=False, name="product", **headers):
-    """One page view through the middleware; returns the response."""
+    """One page view through the middleware, to the end of its response."""
     headers.setdefault("HTTP_USER_AGENT", BROWSER)
     request = getattr(RequestFactory(), method)("/", secure=secure, **headers)
     if consent:
         request.COOKIES[CONSENT_COOKIE] = "yes"
     if user:
         request.COOKIES["sessionid"] = "x"
-        request.user = user
+        request.user = request._cached_user = user
 
     def answer(request):
         request.resolver_match = ResolverMatch(answer, (), {"sku": "a"}, url_name=name)
         return HttpResponse("page", status=status)
 
-    return TrackingMiddleware(answer)(request)
+    response = TrackingMiddleware(answer)(request)
+    request.close()
+    return response
 
 
 def test_a_consenting_guest_is_recorded_under_a_hashed_cookie(item):
@@ -51,7 +57,8 @@ def test_a_consenting_guest_is_recorded_under_a_hashed_cookie(item):
 
 def test_a_shopper_keeps_the_token_given_before():
     first = view().cookies[COOKIE].value
-    assert COOKIE not in view(HTTP_COOKIE=f"{COOKIE}={first}; {CONSENT_COOKIE}=yes").cookies
+    with time_machine.travel(timedelta(minutes=1)):
+        assert COOKIE not in view(HTTP_COOKIE=f"{COOKIE}={first}; {CONSENT_COOKIE}=yes").cookies
     assert Visitor.objects.count() == 1
     assert Event.objects.count() == 2
 
@@ -93,19 +100,23 @@ def test_staff_leave_no_trace():
     assert not Event.objects.exists()
 
 
-def test_an_unknown_product_leaves_no_trace(item):
+def test_a_product_not_yet_in_the_catalog_is_kept_aside(item):
     item.delete()
-    assert not view().cookies
-    assert not Visitor.objects.exists()
+    view()
+    assert not Event.objects.exists()
+    assert HeldEvent.objects.get().external_id == "a"
+    assert left_out(Reason.HELD) == 1
 
 
 def test_a_database_failure_is_logged_and_the_page_unharmed(monkeypatch, caplog):
     def fail(*args):
         raise OperationalError("planted")
 
-    monkeypatch.setattr(middleware, "_write", fail)
+    monkeypatch.setattr(sinks, "store", fail)
     assert view().content == b"page"
-    assert "could not be recorded" in caplog.text
+    assert "Events were not recorded" in caplog.text
+    assert "planted" not in caplog.text
+    assert left_out(Reason.LOST) == 1
 
 
 def test_a_consent_callable_that_breaks_records_nothing(settings, caplog):
@@ -122,6 +133,8 @@ def test_an_asynchronous_page_is_recorded_too():
 
     request = RequestFactory().get("/", HTTP_USER_AGENT=BROWSER, HTTP_COOKIE=f"{CONSENT_COOKIE}=yes")
     response = asyncio.run(TrackingMiddleware(answer)(request))
+    assert not Event.objects.exists()
+    request.close()
     assert response.content == b"page"
     assert Event.objects.count() == 1
 

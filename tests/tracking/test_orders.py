@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ecomrec_django.models import Checkpoint, Event, Item, Visitor
-from ecomrec_django.tracking.orders import OVERLAP, import_purchases
+from ecomrec_django.tracking.imports import OVERLAP
+from ecomrec_django.tracking.orders import import_purchases
 from ecomrec_django.tracking.visitors import user_key
 from tests.planted import NOON, facts, line
 

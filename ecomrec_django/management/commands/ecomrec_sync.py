@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ...catalog.sync import sync
 from ...errors import EcomrecError
+from ...tasks import run_sync
 from ._progress import Bar
 
 
@@ -17,7 +17,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             with Bar("products") as bar:
-                report = sync(bar.count)
+                report = run_sync(bar.count)
         except EcomrecError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(

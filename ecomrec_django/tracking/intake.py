@@ -1,0 +1,224 @@
+"""Observations to rows: the one door through which behaviour enters, whichever way it came.
+
+A chunk is one transaction. Storing the same observation again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+
+from django.db import transaction
+
+from ..models import Event, HeldEvent, Impression, Item, Kind
+from ..models.bulk import LOOKUP, Values, aware, chunks, insert, storable
+from .cleaning import BURST, DUPLICATE, MINUTE, SKEW
+from .observation import Observation, Shown
+from .tally import Reason, leave_out
+from .visitors import VisitorIds
+
+EVENT = ("kind", "visitor", "item", "time", "quantity", "rating", "basket", "session", "policy", "key")
+HELD = ("external_id", "visitor", "kind", "time", "quantity", "rating", "policy", "key")
+IMPRESSION = ("visitor", "item", "anchor", "strategy", "release", "arm", "position", "time", "policy", "key")
+# Whose repetition within moments says nothing new. A cart filled piece by piece does.
+COLLAPSED = frozenset({Kind.VIEW_ITEM, Kind.SELECT_ITEM})
+# A queue may have held a page view for so long; older ones are no longer of the visit they claim.
+OLDEST = timedelta(days=7)
+# An unknown product has so long to come into the catalog.
+HELD_FOR = timedelta(days=30)
+
+# A held event as read back: pk and the columns HELD.
+_HeldRow = tuple[Any, ...]
+
+
+def store(observations: Sequence[Observation]) -> None:
+    """Write what is sound and new; what is not is counted by reason. Raises DatabaseError, with nothing written."""
+    with transaction.atomic():
+        counts = _Intake().add([one for one in observations if _timely(one)])
+    for reason, events in counts.items():
+        leave_out(reason, events)
+
+
+def release_held() -> int:
+    """Store the held events whose items the mirror knows by now, drop those that waited too long; returns how many
+    were stored."""
+    stored = 0
+    known = Item.objects.filter(external_id__in=HeldEvent.objects.values("external_id"))
+    items = dict(known.values_list("external_id", "pk"))
+    for names in chunks(sorted(items), LOOKUP):
+        with transaction.atomic():
+            rows = HeldEvent.objects.select_for_update().filter(external_id__in=names).values_list("pk", *HELD)
+            stored += _write_held(list(rows), items)
+    late, _ = HeldEvent.objects.filter(time__lt=storable(datetime.now(UTC) - HELD_FOR)).delete()
+    leave_out(Reason.UNKNOWN, late)
+    return stored
+
+
+def _write_held(rows: list[_HeldRow], items: dict[str, int]) -> int:
+    values = Values(Event)
+    events = [
+        (kind, visitor, items[name], values.time(time), quantity, rating, "", "", policy, key)
+        for _, name, visitor, kind, time, quantity, rating, policy, key in rows
+    ]
+    HeldEvent.objects.filter(pk__in=[pk for pk, *_ in rows]).delete()
+    return insert(Event, EVENT, events, ignore=True)
+
+
+def impression_key(shown: Shown, visitor: str, item: str) -> str:
+    """Impression.key: one block, one visitor, one offer."""
+    return blake2b("\0".join((shown.nonce, visitor, item)).encode(), digest_size=32).hexdigest()
+
+
+def _timely(one: Observation) -> bool:
+    now = datetime.now(UTC)
+    if one.time > now + SKEW:
+        leave_out(Reason.FUTURE)
+    elif one.time < now - OLDEST:
+        leave_out(Reason.STALE)
+    else:
+        return True
+    return False
+
+
+class _Intake:
+    """One chunk on its way in. Counts are handed back, so that a transaction that fails counts nothing."""
+
+    def __init__(self) -> None:
+        self.counts: defaultdict[Reason, int] = defaultdict(int)
+        self._values = Values(Event)
+
+    def add(self, observations: list[Observation]) -> dict[Reason, int]:
+        self._visitors = VisitorIds().known({one.visitor for one in observations})
+        agreed = [one for one in observations if self._agreed(one)]
+        self._find_items(agreed)
+        shown = [one for one in agreed if one.kind is Kind.VIEW_ITEM_LIST]
+        self._store_impressions(shown)
+        self._mark_clicks([one for one in agreed if one.kind is Kind.SELECT_ITEM and one.shown])
+        self._store_events([one for one in agreed if one.kind is not Kind.VIEW_ITEM_LIST])
+        return dict(self.counts)
+
+    def _agreed(self, one: Observation) -> bool:
+        if self._visitors[one.visitor].withdrawn:
+            self.counts[Reason.WITHDRAWN] += 1
+            return False
+        return True
+
+    def _find_items(self, observations: list[Observation]) -> None:
+        names = {one.item for one in observations}
+        names |= {one.shown.anchor for one in observations if one.shown and one.shown.anchor}
+        self._items: dict[str, int] = {}
+        for some in chunks(sorted(names), LOOKUP):
+            self._items.update(Item.objects.filter(external_id__in=some).values_list("external_id", "pk"))
+
+    def _pk(self, one: Observation) -> int:
+        return self._visitors[one.visitor].pk
+
+    # -- blocks -----------------------------------------------------------------------------------------------------
+
+    def _store_impressions(self, observations: list[Observation]) -> None:
+        rows = [
+            (
+                self._pk(one),
+                self._items[one.item],
+                self._items.get(shown.anchor),
+                shown.strategy,
+                shown.release,
+                shown.arm,
+                shown.position,
+                self._values.time(one.time),
+                one.policy,
+                impression_key(shown, one.visitor, one.item),
+            )
+            for one in observations
+            if (shown := one.shown) and one.item in self._items
+        ]
+        self.counts[Reason.DUPLICATE] += len(rows) - insert(Impression, IMPRESSION, rows, ignore=True)
+        self.counts[Reason.UNKNOWN] += len(observations) - len(rows)
+
+    def _mark_clicks(self, observations: list[Observation]) -> None:
+        for one in observations:
+            if one.shown and one.item in self._items:
+                key = impression_key(one.shown, one.visitor, one.item)
+                # A click proves that the offer was seen, should its impression have been lost.
+                if not Impression.objects.filter(key=key).exists():
+                    self._store_impressions([one])
+                Impression.objects.filter(key=key, clicked=None).update(clicked=storable(one.time))
+
+    # -- events -----------------------------------------------------------------------------------------------------
+
+    def _store_events(self, observations: list[Observation]) -> None:
+        fresh = self._without_repetition(observations)
+        rows = [
+            (
+                one.kind.value,
+                self._pk(one),
+                self._items[one.item],
+                self._values.time(one.time),
+                one.quantity,
+                one.rating,
+                "",
+                "",
+                one.policy,
+                _key(one),
+            )
+            for one in fresh
+            if one.item in self._items
+        ]
+        self.counts[Reason.DUPLICATE] += len(rows) - insert(Event, EVENT, rows, ignore=True)
+        self._hold([one for one in fresh if one.item not in self._items])
+
+    def _hold(self, observations: list[Observation]) -> None:
+        rows = [
+            (
+                one.item,
+                self._pk(one),
+                one.kind.value,
+                self._values.time(one.time),
+                one.quantity,
+                one.rating,
+                one.policy,
+                _key(one),
+            )
+            for one in observations
+        ]
+        self.counts[Reason.HELD] += insert(HeldEvent, HELD, rows, ignore=True)
+
+    def _without_repetition(self, observations: list[Observation]) -> list[Observation]:
+        """Those that say something new, of visitors who act at the pace of people; in the order of their time."""
+        if not observations:
+            return []
+        ordered = sorted(observations, key=lambda one: one.time)
+        past = self._recent(ordered)
+        kept = []
+        for one in ordered:
+            # (time, kind, item) of what this visitor did within the last minute.
+            recent = [row for row in past[self._pk(one)] if one.time - MINUTE < row[0] <= one.time]
+            act = (one.kind.value, self._items.get(one.item, one.item))
+            if one.kind in COLLAPSED and any(row[1:] == act and one.time - row[0] < DUPLICATE for row in recent):
+                self.counts[Reason.DUPLICATE] += 1
+            elif len(recent) >= BURST:
+                self.counts[Reason.BURST] += 1
+            else:
+                recent.append((one.time, *act))
+                past[self._pk(one)] = recent
+                kept.append(one)
+        return kept
+
+    def _recent(self, ordered: list[Observation]) -> dict[int, list[tuple[datetime, str, Any]]]:
+        """What the visitors of these observations did in the minute before, by Visitor.pk."""
+        past: dict[int, list[tuple[datetime, str, Any]]] = defaultdict(list)
+        rows = Event.objects.filter(
+            visitor__in={self._pk(one) for one in ordered},
+            time__gt=storable(ordered[0].time - MINUTE),
+            time__lte=storable(ordered[-1].time),
+        )
+        for visitor, time, kind, item in rows.order_by("time").values_list("visitor", "time", "kind", "item"):
+            past[visitor].append((aware(time), kind, item))
+        return past
+
+
+def _key(one: Observation) -> str:
+    return f"seen:{one.id}"

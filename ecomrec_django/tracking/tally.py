@@ -1,0 +1,81 @@
+"""Counts what was not recorded, and why: nothing is left out silently.
+
+Counts are kept in the process and written to Omission now and then, always from where no shopper waits.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections import Counter
+from contextlib import suppress
+from threading import Lock
+from time import monotonic
+
+from django.db import DatabaseError, transaction
+from django.db.models import F, Sum
+from django.utils import timezone
+
+from ..models import Omission
+
+FLUSH_SECONDS = 10.0
+
+Reason = Omission.Reason
+_lock = Lock()
+_pending: Counter[Reason] = Counter()
+_flushed = 0.0
+
+
+def leave_out(reason: Reason, events: int = 1) -> None:
+    """Count ``events`` that were not recorded."""
+    if events:
+        with _lock:
+            _pending[reason] += events
+
+
+def left_out(reason: Reason) -> int:
+    """How many were left out for ``reason``, written or not."""
+    written = Omission.objects.filter(reason=reason).aggregate(total=Sum("count"))["total"] or 0
+    return written + _pending[reason]
+
+
+def flush(*, now: bool = False) -> None:
+    """Write the counts, unless that was done within FLUSH_SECONDS. Raises DatabaseError, with nothing forgotten."""
+    global _flushed
+    if not _pending or not (now or monotonic() - _flushed > FLUSH_SECONDS):
+        return
+    with _lock:
+        counts = dict(_pending)
+        _pending.clear()
+        _flushed = monotonic()
+    try:
+        with transaction.atomic():
+            for reason, events in sorted(counts.items()):
+                _add(reason, events)
+    except BaseException:
+        with _lock:
+            _pending.update(counts)
+        raise
+
+
+def _add(reason: Reason, events: int) -> None:
+    row = Omission.objects.filter(day=timezone.now().date(), reason=reason)
+    if not row.update(count=F("count") + events):
+        Omission.objects.bulk_create([Omission(day=timezone.now().date(), reason=reason)], ignore_conflicts=True)
+        row.update(count=F("count") + events)
+
+
+def forget() -> None:
+    """Start at nothing, as a forked child does: what its parent counted, its parent writes."""
+    global _lock
+    _lock = Lock()
+    _pending.clear()
+
+
+def _at_exit() -> None:
+    with suppress(DatabaseError):
+        flush(now=True)
+
+
+os.register_at_fork(after_in_child=forget)
+atexit.register(_at_exit)
