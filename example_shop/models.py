@@ -89,6 +89,7 @@ class Review(models.Model):
     rating = models.PositiveSmallIntegerField()
     text = models.TextField(blank=True)
     created = models.DateTimeField(default=timezone.now)
+    updated = models.DateTimeField(auto_now=True, db_index=True)
 
     class Meta:
         ordering = ["-created"]

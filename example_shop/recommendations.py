@@ -7,10 +7,10 @@ from itertools import islice
 from django.db.models import F, FloatField
 from django.db.models.functions import Cast
 
-from ecomrec_django.catalog.adapter import Catalog, PurchaseLine
+from ecomrec_django.catalog.adapter import Catalog, PurchaseLine, ReviewLine
 
 from .cart import Cart
-from .models import Order, OrderLine
+from .models import Order, OrderLine, Review
 
 # Orders held at once while their lines are read.
 ORDERS = 50_000
@@ -26,6 +26,8 @@ class ShopCatalog(Catalog):
     description = "description"
     stock = "stock"
     select_related = ("category__parent__parent__parent",)
+    order_model = "shop.Order"
+    review_model = "shop.Review"
 
     def cart(self, request):
         return list(Cart(request))
@@ -37,6 +39,19 @@ class ShopCatalog(Catalog):
         rows = orders.values_list("pk", "number", "user_id", "placed", "status").iterator(chunk_size=ORDERS)
         while chunk := {pk: order for pk, *order in islice(rows, ORDERS)}:
             yield from self._lines(chunk, lines.filter(order_id__gte=min(chunk), order_id__lte=max(chunk)))
+
+    def order_lines(self, order):
+        facts = [order.number, order.user_id, order.placed, order.status]
+        return self._lines({order.pk: facts}, order.lines.order_by("pk"))
+
+    def reviews(self, since):
+        reviews = Review.objects.select_related("product").order_by("pk")
+        if since is not None:
+            reviews = reviews.filter(updated__gte=since)
+        return map(self.review_line, reviews.iterator(chunk_size=2000))
+
+    def review_line(self, review):
+        return ReviewLine(str(review.pk), str(review.user_id), review.product.sku, review.rating, review.created)
 
     def _lines(self, orders, lines):
         # A million decimals are slow to build; a shop has few prices.

@@ -40,6 +40,7 @@ def _own_surroundings(settings, tmp_path):
 def shop(settings, tmp_path):
     """The planted shop, empty, with artifacts in a folder of its own."""
     PlantedCatalog.facts, PlantedCatalog.lines, PlantedCatalog.asked = [], [], []
+    PlantedCatalog.review_lines = []
     settings.ECOMREC = {
         "CATALOG": "tests.planted.PlantedCatalog",
         "ARTIFACTS": tmp_path,

@@ -7,17 +7,18 @@ from decimal import Decimal
 
 import numpy as np
 
-from ecomrec_django.catalog.adapter import Catalog, ItemFacts, PurchaseLine
+from ecomrec_django.catalog.adapter import Catalog, ItemFacts, PurchaseLine, ReviewLine
 from ecomrec_django.strategies.base import EVIDENCE_WIDTH, Lists, Reason, Strategy, StrategyLists
 
 NOON = datetime(2017, 3, 1, 12, tzinfo=UTC)
 
 
 class PlantedCatalog(Catalog):
-    """Reads two module-level lists, which a fixture empties before each test."""
+    """Reads class-level lists, which a fixture empties before each test. A dollar costs 0.50 of the base currency."""
 
     facts: list[ItemFacts | Exception] = []
     lines: list[PurchaseLine] = []
+    review_lines: list[ReviewLine] = []
     asked: list[datetime | None] = []
 
     def items(self):
@@ -34,6 +35,15 @@ class PlantedCatalog(Catalog):
     def purchases(self, since):
         self.asked.append(since)
         return iter(self.lines)
+
+    def order_lines(self, order):
+        return [line for line in self.lines if line.order == order]
+
+    def reviews(self, since):
+        return iter(self.review_lines)
+
+    def in_base_currency(self, price, currency, time):
+        return price / 2 if currency == "USD" else super().in_base_currency(price, currency, time)
 
 
 def facts(name: str, category: str = "A > B", price: str | None = "1.00", **more) -> ItemFacts:

@@ -147,13 +147,14 @@ class _Importer:
 
     def _join(self, lines: Iterable[PurchaseLine], guests: Mapping[str, int]) -> None:
         """Lines that came in before their order was known to be a visitor's."""
-        keys: dict[int, list[str]] = defaultdict(list)
+        theirs: dict[int, list[PurchaseLine]] = defaultdict(list)
         for line in lines:
             if not line.user and line.order in guests:
-                keys[guests[line.order]].append(f"purchase:{line.line}")
-        for visitor, some in keys.items():
-            for part in chunks(some, LOOKUP):
-                Event.objects.filter(key__in=part, visitor=None).update(visitor=visitor)
+                theirs[guests[line.order]].append(line)
+        for visitor, own in theirs.items():
+            for some in chunks(own, RANGES):
+                keys = Q(key__in=[f"purchase:{line.line}" for line in some]) | _refunds_of(some)
+                Event.objects.filter(keys, visitor=None).update(visitor=visitor)
 
     def _refunds(self, lines: list[PurchaseLine], users: _Visitors, guests: Mapping[str, int]) -> list[tuple[Any, ...]]:
         """Only what was given back since the last import; the key holds the pieces given back in all."""
@@ -183,11 +184,16 @@ def _refunded_before(lines: list[PurchaseLine]) -> dict[str, int]:
     """Pieces given back of each line, as far as we know, by the key of its purchase."""
     found: dict[str, int] = {}
     for some in chunks(lines, RANGES):
-        ranges = Q()
-        for line in some:
-            # ";" is what follows ":" in every character set.
-            ranges |= Q(key__gte=f"refund:{line.line}:", key__lt=f"refund:{line.line};")
-        for key, quantity in Event.objects.filter(ranges).values_list("key", "quantity").order_by():
+        for key, quantity in Event.objects.filter(_refunds_of(some)).values_list("key", "quantity").order_by():
             purchase = "purchase:" + str(key).split(":", 1)[1].rsplit(":", 1)[0]
             found[purchase] = found.get(purchase, 0) + quantity
     return found
+
+
+def _refunds_of(lines: Iterable[PurchaseLine]) -> Q:
+    """Every refund of these lines, by their keys."""
+    ranges = Q()
+    for line in lines:
+        # ";" is what follows ":" in every character set.
+        ranges |= Q(key__gte=f"refund:{line.line}:", key__lt=f"refund:{line.line};")
+    return ranges

@@ -59,7 +59,7 @@ class Gathered:
 
 
 class EventReader:
-    """Reads the file once; rows that are not orders are copied to ``aside``."""
+    """Reads the file once; rows that are neither orders nor reviews are copied to ``aside``."""
 
     def __init__(self, file: CsvFile, aside: TextIO) -> None:
         self.file = file
@@ -95,9 +95,9 @@ class EventReader:
             )
         elif event == "refund":
             self._refund(line, cells, basket, item, pieces)
+        elif event == "review" and visitor and stars:
+            self._review(visitor, item, time, max(1, round(stars)))
         else:
-            if event == "review" and visitor and stars:
-                self._review(visitor, item, time, max(1, round(stars)))
             self._aside.writerow(cells)
             self.found.set_aside.append(line)
         if visitor:

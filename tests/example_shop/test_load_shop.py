@@ -50,7 +50,9 @@ def test_purchases_become_orders_and_the_rest_events(load):
     assert [(line.sku, line.quantity, line.refunded) for line in order.lines.all()] == [("a", 2, 0), ("b", 1, 1)]
     guest = Order.objects.get(user=None)
     assert str(guest.lines.get().unit_price) == "199.90"
-    assert set(Event.objects.values_list("kind", "item__external_id")) == {("view_item", "a"), ("review", "b")}
+    # The review is the shop's own now, and comes with the next import.
+    assert set(Event.objects.values_list("kind", "item__external_id")) == {("view_item", "a")}
+    assert Review.objects.get().product.sku == "b"
     assert Review.objects.get().rating == 4
     lamp = Product.objects.get(sku="b")
     assert (lamp.price, lamp.stock, lamp.rating) == (None, 0, 4.0)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from ecomrec_django.models import Checkpoint, Event, Item, Visitor
 from ecomrec_django.tracking.imports import OVERLAP
-from ecomrec_django.tracking.orders import import_purchases
-from ecomrec_django.tracking.visitors import user_key
+from ecomrec_django.tracking.orders import import_order, import_purchases, join_guest
+from ecomrec_django.tracking.visitors import token_key, user_key
 from tests.planted import NOON, facts, line
 
 pytestmark = pytest.mark.django_db
@@ -171,3 +171,41 @@ def test_titles_come_from_the_catalog_once_it_has_the_product(shop):
     sync()
     item = Item.objects.get()
     assert (item.title, item.active) == ("Title a", True)
+
+
+def test_a_price_in_another_currency_is_converted_and_one_without_a_rate_is_unknown(shop):
+    shop.lines = [line(1, "a")._replace(currency="USD"), line(2, "a")._replace(currency="XXX"), line(3, "a")]
+    assert import_purchases().unknown_prices == 1
+    prices = dict(Event.objects.values_list("key", "price"))
+    assert prices == {"purchase:1": Decimal("1.25"), "purchase:2": None, "purchase:3": Decimal("2.50")}
+
+
+def test_an_order_from_the_future_is_skipped(shop):
+    shop.lines = [line(1, "a", time=timezone.now() + timedelta(days=2)), line(2, "a")]
+    report = import_purchases()
+    assert (report.skipped, report.purchases) == (1, 1)
+
+
+@pytest.mark.parametrize("joined", ["before", "between", "after"])
+def test_a_guests_order_is_the_visitors_whenever_that_becomes_known(shop, joined):
+    key = token_key("somebody")
+    shop.lines = [line(1, "a", user=None, refunded=1), line(2, "b", user=None, order="o2")]
+    if joined == "before":
+        join_guest("o1", key)
+    import_purchases()
+    if joined == "between":
+        join_guest("o1", key)
+        import_purchases()
+    if joined == "after":
+        import_order("o1", guest=key)
+    owners = Event.objects.order_by("key").values_list("kind", "basket", "visitor__key")
+    assert list(owners) == [("purchase", "o1", key), ("purchase", "o2", None), ("refund", "o1", key)]
+
+
+def test_an_order_imported_at_once_counts_once(shop):
+    shop.lines = [line(1, "a"), line(2, "b"), line(3, "c", order="o2")]
+    for _ in range(2):
+        import_order("o1")
+    assert Event.objects.count() == 2
+    assert import_purchases().purchases == 1
+    assert import_purchases().purchases == 0
