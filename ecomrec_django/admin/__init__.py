@@ -1,8 +1,9 @@
 """The merchant's room in the stock admin: every class here is a plain ``ModelAdmin``, to be subclassed by a project."""
 
-from .behaviour import EventAdmin, VisitorAdmin
+from .behaviour import EventAdmin, ImpressionAdmin, VisitorAdmin
 from .catalog import CategoryAdmin, ItemAdmin
 from .offer_lists import OfferListAdmin
+from .omissions import HeldEventAdmin, OmissionAdmin
 from .overrides import OverrideAdmin
 from .releases import ReleaseAdmin
 from .runs import TrainingRunAdmin
@@ -10,8 +11,11 @@ from .runs import TrainingRunAdmin
 __all__ = [
     "CategoryAdmin",
     "EventAdmin",
+    "HeldEventAdmin",
+    "ImpressionAdmin",
     "ItemAdmin",
     "OfferListAdmin",
+    "OmissionAdmin",
     "OverrideAdmin",
     "ReleaseAdmin",
     "TrainingRunAdmin",

@@ -10,7 +10,7 @@ from django.db.models import Max, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from ..models import Event, Item, Visitor
+from ..models import Event, Impression, Item, Visitor
 from .base import ReadOnlyAdmin
 
 RECENT = 100_000
@@ -34,7 +34,7 @@ class EventAdmin(ReadOnlyAdmin):
     search_fields = ("item__external_id", "visitor__key", "basket")
     search_note = _("Shop's id of an item, key of a visitor or number of an order, among the latest 100,000 events")
     empty_hint = _("Nothing has been recorded yet: visit a product page, or run “manage.py ecomrec_import”.")
-    fields = ("kind", "visitor", "item", "time", "quantity", "price", "rating", "basket", "session")
+    fields = ("kind", "visitor", "item", "time", "quantity", "price", "rating", "basket", "session", "policy")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
         return super().get_queryset(request).defer("item__description")
@@ -54,12 +54,43 @@ class EventAdmin(ReadOnlyAdmin):
         return RecentChangeList
 
 
+@admin.register(Impression)
+class ImpressionAdmin(ReadOnlyAdmin):
+    list_display = ("time", "strategy", "release", "anchor", "item", "position", "clicked", "visitor")
+    list_filter = ("strategy",)
+    list_select_related = ("item", "anchor", "visitor")
+    ordering = ("-pk",)
+    sortable_by = ()
+    search_fields = ("item__external_id__exact",)
+    search_note = _("Shop's id of an offer, among the latest 100,000 impressions")
+    empty_hint = _("Nothing has been seen yet: does the page load {% ecomrec_scripts %}?")
+    fields = (
+        "strategy",
+        "release",
+        "arm",
+        "anchor",
+        "item",
+        "position",
+        "time",
+        "clicked",
+        "visitor",
+        "policy",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Impression]:
+        return super().get_queryset(request).defer("item__description", "anchor__description")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return RecentChangeList
+
+
 @admin.register(Visitor)
 class VisitorAdmin(ReadOnlyAdmin):
-    list_display = ("__str__", "created")
+    list_display = ("__str__", "created", "merged_into", "excluded_until")
+    list_select_related = ("merged_into",)
     ordering = ("-pk",)
     sortable_by = ()
     search_fields = ("key__exact",)
     search_note = _("The whole key")
     empty_hint = _("Nobody has been recorded yet.")
-    fields = ("key", "created")
+    fields = ("key", "created", "merged_into", "excluded_until")

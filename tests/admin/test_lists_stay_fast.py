@@ -1,12 +1,25 @@
 """The change lists: the same number of queries for 5 rows and for 50, and never a count over a whole table."""
 
+from datetime import date, timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from ecomrec_django.admin import base, behaviour, search
-from ecomrec_django.models import Category, Event, Item, OfferList, Override, TrainingRun, Visitor
+from ecomrec_django.models import (
+    Category,
+    Event,
+    HeldEvent,
+    Impression,
+    Item,
+    OfferList,
+    Omission,
+    Override,
+    TrainingRun,
+    Visitor,
+)
 
 from .conftest import make_release, together
 
@@ -22,6 +35,11 @@ def grow(planted, start, stop):
         )
         visitor = Visitor.objects.create(key=f"{n:064d}")
         Event.objects.create(kind="view_item", visitor=visitor, item=item, time=timezone.now())
+        Impression.objects.create(
+            visitor=visitor, item=item, strategy="bought_with", position=1, time=timezone.now(), key=f"k{n}"
+        )
+        HeldEvent.objects.create(external_id="?", visitor=visitor, kind="view_item", time=timezone.now(), key=f"k{n}")
+        Omission.objects.create(day=date(2026, 1, 1) + timedelta(days=n), reason="bot", count=n)
         OfferList.objects.create(
             release=planted.published, strategy="bought_with", anchor=item, offers=together("P2", f"G{n}")
         )
@@ -30,7 +48,11 @@ def grow(planted, start, stop):
 
 
 @pytest.mark.parametrize(
-    "model", ["release", "offerlist", "override", "trainingrun", "item", "category", "event", "visitor"]
+    "model",
+    [
+        *("release", "offerlist", "override", "trainingrun", "item", "category"),
+        *("event", "visitor", "impression", "heldevent", "omission"),
+    ],
 )
 def test_fifty_rows_take_as_many_queries_as_five(superuser_client, planted, model):
     url = f"/admin/ecomrec/{model}/"

@@ -6,7 +6,10 @@ from ecomrec_django.models import OfferList, Override, Publication
 
 pytestmark = pytest.mark.urls("tests.admin.urls")
 
-MODELS = ["release", "offerlist", "override", "trainingrun", "item", "category", "event", "visitor"]
+MODELS = [
+    *("release", "offerlist", "override", "trainingrun", "item", "category"),
+    *("event", "visitor", "impression", "heldevent", "omission"),
+]
 
 
 def release_page(release, name="change"):
