@@ -1,0 +1,157 @@
+"""Steps of `benchmarks.tracking` that run inside of the shop: ``python -m benchmarks._tracking_steps STEP``."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from time import perf_counter
+from typing import Any
+from unittest import mock
+
+import django
+
+from . import Row
+
+BATCH = 500
+ROUNDS = 40
+OFFERS = 4
+
+
+def set_up() -> None:
+    """A database of its own with a thousand products."""
+    from django.core.management import call_command
+
+    from benchmarks.tracking import ITEMS
+    from ecomrec_django.models import Item
+    from example_shop.models import Product
+
+    _ask("DROP DATABASE IF EXISTS {name}", "CREATE DATABASE {name} CHARACTER SET utf8mb4")
+    call_command("migrate", verbosity=0)
+    Product.objects.bulk_create(Product(sku=f"p{n}", title=f"Product {n}", price=1) for n in range(ITEMS))
+    Item.objects.bulk_create(Item(external_id=f"p{n}", title=f"Product {n}", fingerprint="") for n in range(ITEMS))
+
+
+def tear_down() -> None:
+    _ask("DROP DATABASE {name}")
+
+
+def _ask(*statements: str) -> None:
+    import MySQLdb
+    from django.conf import settings
+
+    given = settings.DATABASES["default"]
+    server = MySQLdb.connect(
+        host=given["HOST"], port=int(given["PORT"] or 3306), user=given["USER"], password=given["PASSWORD"]
+    )
+    for statement in statements:
+        server.query(statement.format(name=given["NAME"]))
+    server.close()
+
+
+def make_reports(number: str) -> list[list[dict[str, Any]]]:
+    """What that many pages report: a view and two blocks of offers seen."""
+    from ecomrec_django.serving.tokens import seal_block, seal_item
+
+    from benchmarks.tracking import ITEMS
+
+    def offers(page: int) -> list[str]:
+        return [f"p{(page + place) % ITEMS}" for place in range(1, OFFERS + 1)]
+
+    return [
+        [
+            {"view": seal_item(f"p{page % ITEMS}"), "id": secrets.token_hex(16)},
+            *(
+                {
+                    "block": seal_block(
+                        strategy, 1, f"p{page % ITEMS}", [f"p{(page + n) % ITEMS}" for n in range(1, 5)]
+                    ),
+                    "seen": list(range(1, OFFERS + 1)),
+                }
+                for strategy in ("bought_with", "upgrade_to")
+            ),
+        ]
+        for page in range(int(number))
+    ]
+
+
+def stored() -> int:
+    from ecomrec_django.models import Event, Impression
+
+    return Event.objects.count() + Impression.objects.count()
+
+
+def time_sinks() -> list[Row]:
+    """Events a second of one process, one by one and by the hundred."""
+    from ecomrec_django.tracking.drain import drain
+    from ecomrec_django.tracking.redis_sink import RedisSink
+
+    from ecomrec_django.tracking.sinks import DatabaseSink
+
+    rows: list[Row] = []
+    with _redis_settings(os.environ["BENCH_REDIS"]):
+        for name, sink in [("database", DatabaseSink()), ("redis", RedisSink())]:
+            for size in (1, BATCH):
+                batches = [_observations(size) for _ in range(ROUNDS * (10 if size == 1 else 1))]
+                began = perf_counter()
+                for batch in batches:
+                    sink.write(batch)
+                rate = sum(map(len, batches)) / (perf_counter() - began)
+                rows.append({"name": f"events:{name}_sink:{size}", "events_per_s": rate})
+        before, began = stored(), perf_counter()
+        drain(once=True)
+        rows.append({"name": "events:drain", "events_per_s": (stored() - before) / (perf_counter() - began)})
+    return rows
+
+
+def _observations(number: int) -> list[Any]:
+    from benchmarks.tracking import ITEMS
+    from ecomrec_django.models import Kind
+    from ecomrec_django.tracking.observation import Observation
+    from ecomrec_django.tracking.visitors import token_key
+
+    return [
+        Observation(Kind.VIEW_ITEM, f"p{n % ITEMS}", token_key(secrets.token_hex(16)), policy="1")
+        for n in range(number)
+    ]
+
+
+def _redis_settings(address: str) -> AbstractContextManager[Any]:
+    from ecomrec_django.testing import override_ecomrec
+
+    return override_ecomrec(REDIS=address)
+
+
+def count_losses() -> list[Row]:
+    """Three hundred events while a part fails in the middle third: sent, stored, counted as lost, unaccounted for."""
+    from django.db import OperationalError
+
+    from ecomrec_django.tracking import sinks
+
+    down = mock.patch.object(sinks, "store", side_effect=OperationalError("down"))
+    rows = [_loss("database down", sinks.DatabaseSink, down)]
+    return rows
+
+
+def _loss(name: str, made: Callable[[], Any], failure: AbstractContextManager[Any]) -> Row:
+    from ecomrec_django.tracking.tally import Reason, left_out
+
+    sink, before, lost = made(), stored(), left_out(Reason.LOST)
+    batches: Sequence[list[Any]] = [_observations(1) for _ in range(300)]
+    for batch in batches[:100]:
+        sink.write(batch)
+    with failure:
+        for batch in batches[100:200]:
+            sink.write(batch)
+    for batch in batches[200:]:
+        sink.write(batch)
+    kept, counted = stored() - before, left_out(Reason.LOST) - lost
+    return {"name": f"loss:{name}", "sent": 300, "stored": kept, "lost": counted, "unaccounted": 300 - kept - counted}
+
+
+if __name__ == "__main__":
+    django.setup()
+    print(json.dumps(globals()[sys.argv[1]](*sys.argv[2:])))
