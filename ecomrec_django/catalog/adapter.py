@@ -88,6 +88,10 @@ class Catalog:
     review_model: str | None = None
     base_currency = ""
 
+    @classmethod
+    def connect(cls) -> None:
+        """Called once at start-up: the place to connect the shop's own signals to `tracking.track`."""
+
     # -- products ---------------------------------------------------------------------------------------------------
 
     def products(self) -> QuerySet[Any]:

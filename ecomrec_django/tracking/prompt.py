@@ -25,6 +25,7 @@ def connect() -> None:
     except ConfigurationError:
         # The system check says so.
         return
+    catalog.connect()
     for label, receiver in ((catalog.order_model, _order_saved), (catalog.review_model, _review_saved)):
         if label:
             post_save.connect(receiver, apps.get_model(label), dispatch_uid=f"ecomrec_{receiver.__name__}")

@@ -1,0 +1,294 @@
+"""What an Oscar shop does, through Oscar's own pages and models, and what we make of it."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from io import BytesIO
+
+import pytest
+from django.core.cache import cache
+from django.core.files.base import ContentFile
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+from oscar.apps.catalogue.categories import create_from_breadcrumbs
+from oscar.core.loading import get_model
+from oscar.test.factories import create_basket, create_order, create_product
+from PIL import Image
+
+from ecomrec_django.catalog.sync import sync
+from ecomrec_django.conf import conf
+from ecomrec_django.models import Event, Item
+from ecomrec_django.serving.offers import offers
+from ecomrec_django.tasks import run_training
+from ecomrec_django.testing import publish_offers
+from ecomrec_django.tracking.orders import import_purchases
+from ecomrec_django.tracking.reviews import import_reviews
+from ecomrec_django.tracking.visitors import token_key, user_key
+
+Order, User, Product = get_model("order", "Order"), get_model("auth", "User"), get_model("catalogue", "Product")
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(settings, tmp_path):
+    settings.ECOMREC = {**settings.ECOMREC, "ARTIFACTS": tmp_path / "artifacts"}
+    cache.clear()
+
+
+def product(title, category, price, stock=100, **more):
+    made = create_product(title=title, product_class="Goods", price=Decimal(price), num_in_stock=stock, **more)
+    made.product_class.requires_shipping = False
+    made.product_class.save()
+    made.categories.add(create_from_breadcrumbs(category))
+    return made
+
+
+@pytest.fixture
+def shop(transactional_db):
+    """Tents, one of them in two colours, and what goes with them."""
+    goods = {
+        "tent": product("Tent", "Camping > Tents", "100"),
+        "better": product("Better tent", "Camping > Tents", "130"),
+        "pegs": product("Pegs", "Camping > Pegs", "9"),
+        "lamp": create_product(title="Lamp", product_class="Goods", structure="parent"),
+    }
+    goods["lamp"].categories.add(create_from_breadcrumbs("Camping > Lamps"))
+    for name, price, stock in [("red", "30", 0), ("blue", "28", 90), ("green", "27", 90)]:
+        goods[name] = create_product(
+            title=f"Lamp, {name}",
+            product_class="Goods",
+            parent=goods["lamp"],
+            price=Decimal(price),
+            num_in_stock=stock,
+        )
+    Product.objects.filter(title="Lamp, green").update(is_public=False)
+    sync()
+    return goods
+
+
+@pytest.fixture
+def shopper(client):
+    client.defaults["HTTP_USER_AGENT"] = BROWSER
+    client.cookies["ecomrec_consent"] = "yes"
+    return client
+
+
+def events(*kinds):
+    return list(
+        Event.objects.filter(kind__in=kinds).order_by("pk").values_list("item__external_id", "quantity", "price")
+    )
+
+
+def put_into_basket(shopper, item, quantity=1):
+    url = reverse("basket:add", kwargs={"pk": item.parent_id or item.pk})
+    data = {"quantity": quantity, **({"child_id": item.pk} if item.parent_id else {})}
+    assert shopper.post(url, data).status_code == 302
+
+
+def check_out(shopper, email="guest@example.com"):
+    """Through Oscar's own checkout, as a guest unless logged in; returns the order."""
+    shopper.post(reverse("checkout:index"), {"username": email, "options": "anonymous"})
+    # Goods that need no shipping: Oscar notes so on this page, and goes on.
+    shopper.get(reverse("checkout:shipping-method"))
+    answer = shopper.post(reverse("checkout:preview"), {"action": "place_order"})
+    assert answer["Location"] == reverse("checkout:thank-you")
+    return Order.objects.latest("pk")
+
+
+def buy(user, *bought):
+    basket = create_basket(empty=True)
+    for item in bought:
+        basket.add_product(item)
+    return create_order(number=f"n{Order.objects.count()}", basket=basket, user=user)
+
+
+def block_of(page, strategy):
+    return re.search(rf'<section class="ecomrec-block ecomrec-{strategy}".*?</section>', page, re.DOTALL)[0]
+
+
+# -- the catalog ----------------------------------------------------------------------------------------------------
+
+
+def test_stand_alone_products_and_parents_are_the_items(shop):
+    found = dict(Item.objects.values_list("external_id", "title"))
+    assert found == {str(shop[name].pk): shop[name].title for name in ("tent", "better", "pegs", "lamp")}
+
+
+def test_categories_prices_and_stock_are_oscars(shop):
+    tent, lamp = (Item.objects.get(external_id=str(shop[name].pk)) for name in ("tent", "lamp"))
+    assert (tent.category.path, tent.price, tent.available) == ("Camping > Tents", Decimal("100.00"), True)
+    # Red is sold out and green is not public.
+    assert (lamp.category.path, lamp.price, lamp.available) == ("Camping > Lamps", Decimal("28.00"), True)
+    shop["blue"].stockrecords.update(num_in_stock=0)
+    sync()
+    assert not Item.objects.get(external_id=str(shop["lamp"].pk)).available
+
+
+def test_what_is_not_public_is_never_shown(shop):
+    Product.objects.filter(pk=shop["pegs"].pk).update(is_public=False)
+    assert conf.CATALOG().in_bulk([str(shop["pegs"].pk)], None) == {}
+    sync()
+    assert not Item.objects.get(external_id=str(shop["pegs"].pk)).active
+
+
+def test_a_picture_and_a_missing_one(shop):
+    file = BytesIO()
+    Image.new("RGB", (4, 4)).save(file, "PNG")
+    shop["tent"].images.create(original=ContentFile(file.getvalue(), name="tent.png"))
+    catalog = conf.CATALOG()
+    live = catalog.in_bulk([str(shop["tent"].pk), str(shop["pegs"].pk)], None)
+    assert catalog.image_url(live[str(shop["tent"].pk)]).endswith(".png")
+    assert catalog.image_url(live[str(shop["pegs"].pk)]) == ""
+
+
+def test_a_block_costs_as_many_queries_for_many_offers_as_for_few(shop, rf):
+    more = [product(f"Mug {n}", f"Camping > Mugs {n}", "5") for n in range(12)]
+    sync()
+    anchor = str(shop["tent"].pk)
+    publish_offers(
+        {"bought_with": {anchor: [str(shop["lamp"].pk), str(shop["pegs"].pk), *(str(mug.pk) for mug in more)]}}
+    )
+    counts = []
+    for limit in (2, 12):
+        with CaptureQueriesContext(connection) as queries:
+            assert len(offers(rf.get("/"), "bought_with", [anchor], limit).offers) == limit
+        counts.append(len(queries))
+        cache.clear()
+    assert counts == [6, 6]
+
+
+# -- behaviour ------------------------------------------------------------------------------------------------------
+
+
+def test_browsing_filling_a_basket_buying_and_reviewing_make_four_kinds_of_events(shop, shopper):
+    assert shopper.get(shop["tent"].get_absolute_url()).status_code == 200
+    assert shopper.get(shop["blue"].get_absolute_url()).status_code == 200
+    tent, lamp = str(shop["tent"].pk), str(shop["lamp"].pk)
+    assert events("view_item") == [(tent, 1, None), (lamp, 1, None)]
+    put_into_basket(shopper, shop["tent"])
+    put_into_basket(shopper, shop["blue"], 2)
+    assert [item for item, *_ in events("add_to_cart")] == [tent, lamp]
+    order = check_out(shopper)
+    assert events("purchase") == [(tent, 1, Decimal("100.00")), (lamp, 2, Decimal("28.00"))]
+    visitor = token_key(shopper.cookies["ecomrec_visitor"].value)
+    assert order.user is None
+    assert set(Event.objects.values_list("visitor__key", flat=True)) == {visitor}
+    answer = shopper.post(
+        reverse("catalogue:reviews-add", kwargs={"product_slug": shop["tent"].slug, "product_pk": shop["tent"].pk}),
+        {"title": "Dry", "score": 4, "body": "All night", "name": "Guest", "email": "guest@example.com"},
+    )
+    assert answer.status_code == 302
+    review = Event.objects.get(kind="review")
+    assert (review.item.external_id, review.rating) == (tent, 4)
+    assert import_purchases().purchases == import_reviews().created == 0
+
+
+def test_an_accounts_order_is_the_accounts(shop, shopper):
+    user = User.objects.create_user("anna", "anna@example.com", "secret")
+    shopper.force_login(user)
+    put_into_basket(shopper, shop["pegs"])
+    check_out(shopper)
+    assert set(Event.objects.values_list("kind", "visitor__key")) == {
+        ("add_to_cart", user_key(user.pk)),
+        ("purchase", user_key(user.pk)),
+    }
+
+
+def test_what_is_taken_out_of_the_basket_is_an_event_and_emptying_it_by_an_order_is_none(shop, shopper):
+    put_into_basket(shopper, shop["blue"])
+    put_into_basket(shopper, shop["pegs"])
+    page = shopper.get(reverse("basket:summary"))
+    lines = [form.instance for form in page.context["formset"]]
+    data = {"form-TOTAL_FORMS": 2, "form-INITIAL_FORMS": 2}
+    for number, line in enumerate(lines):
+        data |= {f"form-{number}-id": line.pk, f"form-{number}-quantity": 1}
+        if line.product == shop["blue"]:
+            data[f"form-{number}-DELETE"] = "on"
+    shopper.post(reverse("basket:summary"), data)
+    assert [item for item, *_ in events("remove_from_cart")] == [str(shop["lamp"].pk)]
+    check_out(shopper)
+    assert len(events("remove_from_cart")) == 1
+
+
+def test_a_cancelled_order_takes_its_purchases_back(shop):
+    order = buy(User.objects.create_user("anna"), shop["tent"], shop["pegs"])
+    assert len(events("purchase")) == 2
+    order.set_status("Cancelled")
+    assert events("refund") == [(item, quantity, price) for item, quantity, price in events("purchase")]
+
+
+def test_pieces_paid_back_are_refunded_and_found_by_the_scheduled_import(shop):
+    basket = create_basket(empty=True)
+    basket.add_product(shop["pegs"], 5)
+    order = create_order(number="five", basket=basket, user=User.objects.create_user("anna"))
+    import_purchases()
+    Order.objects.update(date_placed=timezone.now() - timedelta(days=30))
+    kind = get_model("order", "PaymentEventType").objects.create(name="Refund")
+    for pieces in (1, 2):
+        event = order.payment_events.create(event_type=kind, amount=9)
+        event.line_quantities.create(line=order.lines.get(), quantity=pieces)
+        import_purchases()
+    assert [pieces for _, pieces, _ in events("refund")] == [1, 2]
+
+
+def test_a_product_deleted_since_keeps_its_place_in_the_order(shop):
+    buy(User.objects.create_user("anna"), shop["tent"], shop["pegs"])
+    Event.objects.all().delete()
+    shop["pegs"].delete()
+    assert import_purchases().purchases == 2
+
+
+def test_a_review_that_waits_for_approval_is_not_imported(shop):
+    review = shop["tent"].reviews.create(score=1, title="x", body="y", status=0, name="n", email="n@example.com")
+    assert import_reviews().created == 0
+    review.status = review.APPROVED
+    review.save()
+    assert Event.objects.get(kind="review").rating == 1
+
+
+# -- offers ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_training_fills_the_blocks_of_product_and_basket_pages(shop, shopper):
+    for number in range(40):
+        user = User.objects.create_user(f"u{number}")
+        buy(user, shop["tent"], shop["pegs"], shop["blue"]) if number % 4 else buy(user, shop["better"])
+        if number % 4 == 0:
+            buy(user, shop["pegs"])
+    call_command("ecomrec_train", publish=True, verbosity=0)
+    page = shopper.get(shop["tent"].get_absolute_url()).content.decode()
+    together = block_of(page, "bought_with")
+    assert "Pegs" in together
+    assert "Lamp" in together
+    assert "£28.00" in together
+    assert "Better tent" in block_of(page, "upgrade_to")
+
+    put_into_basket(shopper, shop["tent"])
+    basket = shopper.get(reverse("basket:summary")).content.decode()
+    assert "Lamp" in block_of(basket, "bought_with")
+    # A variant of what is in the basket is never offered: not this one, nor another.
+    put_into_basket(shopper, shop["blue"])
+    for address in (reverse("basket:summary"), shop["tent"].get_absolute_url()):
+        block = block_of(shopper.get(address).content.decode(), "bought_with")
+        assert "Pegs" in block
+        assert "Lamp" not in block
+
+
+def test_a_variants_page_has_its_parents_offers(shop, shopper):
+    for number in range(10):
+        buy(User.objects.create_user(f"u{number}"), shop["blue"], shop["pegs"])
+    run_training(publish=True)
+    page = shopper.get(shop["red"].get_absolute_url()).content.decode()
+    assert "Pegs" in block_of(page, "bought_with")
+
+
+def test_nothing_is_recorded_without_consent_but_orders_come_in(shop):
+    shopper = Client(HTTP_USER_AGENT=BROWSER)
+    shopper.get(shop["tent"].get_absolute_url())
+    put_into_basket(shopper, shop["tent"])
+    check_out(shopper)
+    assert list(Event.objects.values_list("kind", "visitor")) == [("purchase", None)]

@@ -1,0 +1,29 @@
+"""Runs the tests of a real django-oscar shop, which needs settings of its own, in a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+SHOP = Path(__file__).parent / "oscar_shop"
+ROOT = SHOP.parents[2]
+
+
+def test_a_real_oscar_shop_is_tracked_learned_from_and_shown_offers(tmp_path):
+    database = f"sqlite:///{tmp_path / 'oscar.sqlite3'}"
+    if settings.DATABASES["default"]["ENGINE"].endswith("mysql"):
+        database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/ecomrec_oscar_{os.getpid()}").geturl()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "DJANGO"))}
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-c", str(SHOP / "pytest.ini"), "--noconftest", str(SHOP / "story.py")],
+        cwd=ROOT,
+        env={**environment, "DATABASE_URL": database, "OSCAR_VAR": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
+    assert "passed" in run.stdout
