@@ -149,9 +149,9 @@ class Interactions:
     def of(cls, history: pa.Table, items: IdMap) -> Interactions:
         """The events of a ``history`` (columns HISTORY) with known ``items``; guests, known by basket, are visitor -1."""
         columns = {name: history[name].to_numpy() for name in ("visitor", "item", "event", "quantity")}
-        kind = np.searchsorted(_SORTED_KINDS, history["kind"].to_numpy().astype(str))
-        kind = np.minimum(kind, len(KINDS) - 1)
-        known = (items.numbers(columns["item"]) >= 0) & (_SORTED_KINDS[kind] == history["kind"].to_numpy().astype(str))
+        kinds = history["kind"].to_numpy().astype(str)
+        kind = np.minimum(np.searchsorted(_SORTED_KINDS, kinds), len(KINDS) - 1)
+        known = (items.numbers(columns["item"]) >= 0) & (_SORTED_KINDS[kind] == kinds)
         time = history["time"].to_numpy().astype("datetime64[s]").astype(np.int64)
         rows = np.flatnonzero(known)
         rows = rows[np.lexsort((columns["event"][rows], time[rows]))]
@@ -164,8 +164,8 @@ class Interactions:
             _KIND_ORDER[kind[rows]].astype(np.int8),
             np.maximum(columns["quantity"][rows], 0).astype(np.float64),
             time[rows],
-            _named(history["basket"].to_numpy()[rows]),
-            _named(history["session"].to_numpy()[rows]),
+            _named(history["basket"].to_numpy()[rows], columns["visitor"][rows]),
+            _named(history["session"].to_numpy()[rows], columns["visitor"][rows]),
         )
 
     def __len__(self) -> int:
@@ -185,7 +185,10 @@ _KIND_ORDER = np.argsort(KINDS)
 _SORTED_KINDS = np.array(KINDS)[_KIND_ORDER]
 
 
-def _named(names: np.ndarray) -> np.ndarray:
-    """Numbers of the distinct names in the order of the alphabet; -1 for the empty one."""
-    distinct, number = np.unique(names.astype(str), return_inverse=True)
-    return number.astype(np.int64) - (1 if len(distinct) and distinct[0] == "" else 0)
+def _named(names: np.ndarray, visitor: np.ndarray) -> np.ndarray:
+    """Numbers of the distinct (name, visitor) pairs, so that no two visitors share one; -1 for the empty name."""
+    given = names.astype(str) != ""
+    number = np.full(len(names), -1)
+    _, name = np.unique(names[given].astype(str), return_inverse=True)
+    _, number[given] = np.unique(np.stack([name, visitor[given]]), axis=1, return_inverse=True)
+    return number

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import DataError
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
@@ -88,6 +90,9 @@ def visitor_neighbours(matrix: csr_matrix, k: int, shrink: float = 0.0) -> csr_m
     from scipy.sparse import csr_matrix, diags, vstack
 
     matrix = csr_matrix(matrix, dtype=np.float32)
+    matrix.eliminate_zeros()
+    if (matrix.data < 0).any():
+        raise DataError("Neighbours need likings of 0 and more.")
     lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
     unit = (diags(1 / np.maximum(lengths, 1e-12)) @ matrix).tocsr().astype(np.float32)
     has = unit.copy()
@@ -95,14 +100,14 @@ def visitor_neighbours(matrix: csr_matrix, k: int, shrink: float = 0.0) -> csr_m
     step = max(_CELLS // max(matrix.shape[0], 1), 1)
     parts = []
     for start in range(0, matrix.shape[0], step):
-        alike = (unit[start : start + step] @ unit.T).tocoo()
-        value = alike.data
+        alike = (unit[start : start + step] @ unit.T).tocsr()
         if shrink:
-            shared = (has[start : start + step] @ has.T).tocsr()
-            common = np.asarray(shared[alike.row, alike.col]).ravel()
-            value = value * common / (common + shrink)
-        other = alike.row + start != alike.col
-        parts.append(top_k(csr_matrix((value[other], (alike.row[other], alike.col[other])), alike.shape), k))
+            # Both products have the same cells in the same order, as nothing is negative.
+            common = (has[start : start + step] @ has.T).data
+            alike.data *= common / (common + shrink)
+        cells = alike.tocoo()
+        alike.data[cells.row + start == cells.col] = 0
+        parts.append(top_k(alike, k))
     return vstack(parts).tocsr() if parts else csr_matrix((0, 0), dtype=np.float32)
 
 
