@@ -12,7 +12,7 @@ import numpy as np
 
 from ecomrec_django.learning.engine import Engine
 from ecomrec_django.learning.evaluation import evaluate
-from ecomrec_django.learning.facts import DAY, Facts, bought, shoppers, tastes
+from ecomrec_django.learning.facts import Facts, bought, shoppers, tastes
 from ecomrec_django.learning.fusion import Cases, Ranker, fit, turned, unknown
 from ecomrec_django.learning.interactions import IdMap, Interactions
 from ecomrec_django.learning.pairs import Statistics
@@ -95,7 +95,7 @@ class Households:
 
 
 def rows(trial: Trial, earlier: Trial, ours: bool) -> list[Row]:
-    """A row per method, and per dial of our ranker, which is fitted on what follows the ``earlier`` trial's training."""
+    """Rows of each method and each dial of our ranker, which is fitted on what follows the ``earlier`` training."""
     here, found = Households(trial), []
     if not ours:
         for name, method in PEERS.items():

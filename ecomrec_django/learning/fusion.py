@@ -79,8 +79,8 @@ class Cases:
                     rows.append((place, int(anchor), purchases.time[part[0]] / DAY, int(purchases.basket[part[0]])))
                     targets.append(wanted)
         columns = np.array(rows, np.float64).reshape(-1, 4).T
-        place, anchors, day, basket = columns
-        return cls(place.astype(np.int64), anchors.astype(np.int64), day, basket.astype(np.int64), targets)
+        places, anchors, baskets = (columns[at].astype(np.int64) for at in (0, 1, 3))
+        return cls(places, anchors, columns[2], baskets, targets)
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def fit(
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Ranker:
-    """Fit on ``cases`` that came after everything ``facts`` and ``shoppers`` know; at most MAX_CASES, drawn by ``seed``.
+    """Fit on ``cases`` that came after all that ``facts`` and ``shoppers`` know; at most MAX_CASES, drawn by ``seed``.
 
     Raises TrainingError where there are fewer than MIN_CASES, or in them nothing that was bought or nothing that was
     not.

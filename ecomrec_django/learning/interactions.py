@@ -147,7 +147,7 @@ class Interactions:
 
     @classmethod
     def of(cls, history: pa.Table, items: IdMap) -> Interactions:
-        """The events of a ``history`` (columns HISTORY) with known ``items``; guests, known by basket, are visitor -1."""
+        """The events of a ``history`` (columns HISTORY) with known ``items``."""
         columns = {name: history[name].to_numpy() for name in ("visitor", "item", "event", "quantity")}
         kinds = history["kind"].to_numpy().astype(str)
         kind = np.minimum(np.searchsorted(_SORTED_KINDS, kinds), len(KINDS) - 1)

@@ -61,7 +61,7 @@ class Rows:
 
 
 def lookup(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray, missing: float = 0.0) -> np.ndarray:
-    """``values`` of the ascending ``keys`` at ``wanted``, shape of the latter; ``missing`` where there is no such key."""
+    """``values`` of the ascending ``keys`` at ``wanted``, shape of the latter; ``missing`` where there is none."""
     if not len(keys):
         return np.full(np.shape(wanted), missing)
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
@@ -83,7 +83,7 @@ def top_k(matrix: csr_matrix, k: int) -> csr_matrix:
 
 
 def visitor_neighbours(matrix: csr_matrix, k: int, shrink: float = 0.0) -> csr_matrix:
-    """Each visitor's ``k`` nearest others, shape (visitors, visitors); ``matrix`` (visitors, items) says who likes what.
+    """Each visitor's ``k`` nearest others, shape (visitors, visitors), by who likes what (visitors, items).
 
     Their likeness is the cosine of the rows, 0…1, times ``s / (s + shrink)`` for ``s`` items in common.
     """

@@ -48,8 +48,8 @@ class Cycles:
 def cycles(visitor: np.ndarray, item: np.ndarray, day: np.ndarray, need: np.ndarray) -> Cycles:
     """From purchases: visitor and item numbers, days, shape (lines,) each; ``need`` numbers the items' needs.
 
-    A need repeats where its purchases were followed by one of the same visitor and item MIN_SURPRISE standard deviations
-    more often than if each visitor had drawn every line from what all bought.
+    A need repeats where its purchases were followed by one of the same visitor and item MIN_SURPRISE standard
+    deviations more often than if each visitor had drawn every line from what all bought.
     """
     needs = int(need.max(initial=-1)) + 1
     order = np.lexsort((day, item, visitor))
@@ -86,9 +86,9 @@ def cycles(visitor: np.ndarray, item: np.ndarray, day: np.ndarray, need: np.ndar
 
 
 def own_cycle(gap: np.ndarray, baskets: np.ndarray, days: np.ndarray) -> np.ndarray:
-    """A shopper's days between purchases: ``gap``, the mean of ``baskets`` - 1 own ones (NaN for none), drawn to ``days``.
+    """A shopper's days between purchases: the mean ``gap`` of ``baskets`` (NaN for none), drawn to the need's ``days``.
 
-    (own gaps·gap + PRIOR_GAPS·days) / (own gaps + PRIOR_GAPS), shape as given.
+    (own gaps·gap + PRIOR_GAPS·days) / (own gaps + PRIOR_GAPS) for ``baskets`` - 1 own gaps, shape as given.
     """
     gaps = np.where(np.isnan(gap), 0.0, np.maximum(baskets - 1, 0))
     blend = (gaps * np.nan_to_num(gap) + PRIOR_GAPS * days) / (gaps + PRIOR_GAPS)

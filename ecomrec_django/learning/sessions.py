@@ -25,8 +25,8 @@ class Decay:
     place: steps back in the present session over which a shared item loses 1 - 1/e of its say in the likeness · age:
     days over which a past session does · distance: steps between an item of a past session and the latest shared one ·
     latest: steps back at which the latest shared item stands in the present session · before: weight of items that
-    stand before the latest shared one, 0…1 · rarity: power of log(1 + sessions / sessions with the item) · neighbours: past
-    sessions that count · sample: newest past sessions looked at per item.
+    stand before the latest shared one, 0…1 · rarity: power of log(1 + sessions / sessions with the item) · neighbours:
+    past sessions that count · sample: newest past sessions looked at per item.
     """
 
     place: float = np.inf

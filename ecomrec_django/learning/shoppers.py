@@ -37,8 +37,8 @@ class Shopper:
     """What a ranker knows of one shopper.
 
     items, needs: `Habit` of either · line_basket, line_item: the purchase lines in the order of time, shape (lines,),
-    own baskets numbered from 0 · days: (baskets,) when each was · taste, near: ascending item numbers and scores of what
-    the shopper's neighbours like, and of what is like own items.
+    own baskets numbered from 0 · days: (baskets,) when each was · taste, near: ascending item numbers and scores of
+    what the shopper's neighbours like, and of what is like own items.
     """
 
     items: Habit

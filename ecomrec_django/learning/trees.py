@@ -90,7 +90,7 @@ class Trees:
 
     @classmethod
     def stored(cls, arrays: dict[str, np.ndarray]) -> Trees:
-        """From what `arrays` gave. Raises DataError where nodes lead outside of the arrays or past ``depth``."""
+        """From what `arrays` gave. Raises DataError where nodes lead outside of the arrays."""
         try:
             trees = cls(
                 **{name: arrays[name] for name in cls.__dataclass_fields__ if name not in ("base", "depth")},
