@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DataError
-from .neighbours import Rows, item_neighbours, liked_by_neighbours, visitor_neighbours
+from .neighbours import Rows, item_neighbours, liked_by_neighbours, top_k, visitor_neighbours
 from .replenishment import cycles
 from .shoppers import Shopper
 
@@ -26,6 +26,8 @@ ITEM_NEIGHBOURS = 60
 # Buyers' worth of doubt in the likeness of two items.
 ITEM_SHRINK = 5.0
 POPULAR = 200
+# Items kept per need, of what is bought beside it.
+BY_NEED = 400
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ class Facts:
 
     aisle, need: numbers from 0 · baskets, recent: baskets with the item, in all and by decayed weight · total,
     recent_total: all baskets · price: NaN if unknown · pairs: baskets with both, per anchor · beside: chance per
-    aisle · needs: chance that a basket with need r holds need c, per need · alike: `item_neighbours` · rate, cycle,
-    repeats: per need, as `Cycles` has them · item_rate · popular: item numbers, most bought first.
+    aisle · needs, by_need: chance that a basket with need r holds need c, and item c, per need · alike: `item_neighbours` · rate, cycle,
+    repeats: per need, as `Cycles` has them · item_rate · size: mean size of the baskets with the item · popular: item numbers, most bought first.
     """
 
     aisle: np.ndarray
@@ -48,11 +50,13 @@ class Facts:
     pairs: Rows
     beside: Rows
     needs: Rows
+    by_need: Rows
     alike: Rows
     rate: np.ndarray
     cycle: np.ndarray
     repeats: np.ndarray
     item_rate: np.ndarray
+    size: np.ndarray
     popular: np.ndarray
 
     @classmethod
@@ -94,11 +98,13 @@ class Facts:
             Rows.of(csr_matrix((pairs.baskets, (pairs.anchor, pairs.item)), (items, items))),
             Rows.of(csr_matrix((beside.chance, (beside.aisle, beside.item)), (int(aisle.max()) + 1, items))),
             Rows.of(diags(1 / with_need) @ (held.T @ held)),
+            Rows.of(top_k((diags(1 / with_need) @ (held.T @ contents)).tocsr(), BY_NEED)),
             Rows.of(item_neighbours(_spread(bought(purchases, items)), ITEM_NEIGHBOURS, ITEM_SHRINK)),
             again.rate,
             again.days,
             again.repeats,
             again.item_rate,
+            (contents.T @ np.asarray(contents.sum(axis=1)).ravel()) / np.maximum(baskets, 1),
             np.argsort(-baskets, kind="stable")[:POPULAR],
         )
 

@@ -37,7 +37,8 @@ class Shopper:
     """What a ranker knows of one shopper.
 
     items, needs: `Habit` of either · line_basket, line_item: the purchase lines in the order of time, shape (lines,),
-    own baskets numbered from 0 · days: (baskets,) when each was · taste, near: ascending item numbers and scores of
+    own baskets numbered from 0, items by their places in ``items`` · days, size: (baskets,) when each was and how many
+    items it held · taste, near: ascending item numbers and scores of
     what the shopper's neighbours like, and of what is like own items.
     """
 
@@ -46,6 +47,7 @@ class Shopper:
     line_basket: np.ndarray
     line_item: np.ndarray
     days: np.ndarray
+    size: np.ndarray
     taste: tuple[np.ndarray, np.ndarray]
     near: tuple[np.ndarray, np.ndarray]
 
@@ -70,13 +72,16 @@ class Shopper:
         own = rank[own]
         order = np.lexsort((item, own))
         own, item, days = own[order], item[order], day[first][when].astype(np.float64)
+        fresh = np.r_[True, (own[1:] != own[:-1]) | (item[1:] != item[:-1])][: len(own)]
+        own, item = own[fresh], item[fresh]
         items = _habit(item, own, days)
         return cls(
             items,
             _habit(need[item], own, days),
             own,
-            item,
+            np.searchsorted(items.things, item),
             days,
+            np.bincount(own, minlength=len(days)).astype(np.float64),
             taste,
             alike.blend(items.things, np.log1p(items.baskets) / max(np.log1p(items.baskets).sum(), 1e-9)),
         )
@@ -85,12 +90,19 @@ class Shopper:
     def baskets(self) -> int:
         return len(self.days)
 
-    def beside(self, anchor: int) -> tuple[np.ndarray, np.ndarray, int]:
-        """Items of own baskets with ``anchor``, how many of these hold each, and how many there are."""
-        with_anchor = np.unique(self.line_basket[self.line_item == anchor])
-        rows = np.isin(self.line_basket, with_anchor)
-        things, counts = np.unique(self.line_item[rows], return_counts=True)
-        return things, counts, len(with_anchor)
+    def beside(self, kin: np.ndarray) -> tuple[np.ndarray, int]:
+        """Of the own baskets with any item of the mask ``kin``, shape of ``items.things``: how many hold each, how many
+        there are.
+        """
+        with_kin = np.zeros(self.baskets, bool)
+        with_kin[self.line_basket[kin[self.line_item]]] = True
+        rows = with_kin[self.line_basket]
+        return np.bincount(self.line_item[rows], minlength=len(kin)), int(with_kin.sum())
+
+    def sizes(self) -> np.ndarray:
+        """The mean size of the own baskets with each item, shape of ``items.things``."""
+        total = np.bincount(self.line_item, self.size[self.line_basket], len(self.items.things))
+        return total / np.maximum(self.items.baskets, 1)
 
 
 def _habit(thing: np.ndarray, basket: np.ndarray, days: np.ndarray) -> Habit:

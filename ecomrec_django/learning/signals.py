@@ -21,6 +21,7 @@ NAMES = (
     "lift",
     "aisle_chance",
     "need_chance",
+    "chance_by_need",
     "own_baskets",
     "own_share",
     *(f"own_recent_{half_life:.0f}" for half_life in HALF_LIVES),
@@ -31,6 +32,9 @@ NAMES = (
     "due",
     "own_beside",
     "own_beside_share",
+    "own_beside_need",
+    "own_beside_aisle",
+    "own_size",
     "need_baskets",
     "need_share",
     "need_recent",
@@ -50,6 +54,9 @@ NAMES = (
     "basket_gap",
     "basket_size",
     "days_away",
+    "size",
+    "anchor_size",
+    "anchor_own_size",
     "anchor_own",
     "anchor_popularity",
 )
@@ -81,8 +88,13 @@ def signals(facts: Facts, shopper: Shopper, anchor: int, day: float, items: np.n
     own, own_needs = shopper.items, shopper.needs
     at = _places(own.things, items)
     need_at = _places(own_needs.things, need)
-    beside_items, beside_counts, beside_baskets = shopper.beside(anchor)
-    beside = lookup(beside_items, beside_counts, items)
+    kin = (
+        own.things == anchor,
+        facts.need[own.things] == facts.need[anchor],
+        facts.aisle[own.things] == facts.aisle[anchor],
+    )
+    beside, beside_need, beside_aisle = (shopper.beside(mask) for mask in kin)
+    sizes = shopper.sizes()
     last, gap, baskets = _take(own.last, at), _take(own.gap, at), _take(own.baskets, at, 0.0)
     need_baskets = _take(own_needs.baskets, need_at, 0.0)
     since, need_since = day - last, day - _take(own_needs.last, need_at)
@@ -102,6 +114,7 @@ def signals(facts: Facts, shopper: Shopper, anchor: int, day: float, items: np.n
         "lift": np.log((both + 1) / (n_i * n_j / facts.total + 1)),
         "aisle_chance": facts.beside.at(facts.aisle[anchor], items),
         "need_chance": facts.needs.at(facts.need[anchor], need),
+        "chance_by_need": facts.by_need.at(facts.need[anchor], items),
         "own_baskets": baskets,
         "own_share": baskets / many,
         **{
@@ -113,8 +126,11 @@ def signals(facts: Facts, shopper: Shopper, anchor: int, day: float, items: np.n
         "days_since": since,
         "gap": gap,
         "due": since / np.maximum(cycle, 1.0),
-        "own_beside": beside,
-        "own_beside_share": beside / (beside_baskets + 2),
+        "own_beside": _take(beside[0], at, 0.0),
+        "own_beside_share": _take(beside[0], at, 0.0) / (beside[1] + 2),
+        "own_beside_need": _take(beside_need[0], at, 0.0) / (beside_need[1] + 2),
+        "own_beside_aisle": _take(beside_aisle[0], at, 0.0) / (beside_aisle[1] + 2),
+        "own_size": _take(sizes, at),
         "need_baskets": need_baskets,
         "need_share": need_baskets / many,
         "need_recent": _take(own_needs.recent[:, 1], need_at, 0.0),
@@ -134,6 +150,9 @@ def signals(facts: Facts, shopper: Shopper, anchor: int, day: float, items: np.n
         "basket_gap": span / many,
         "basket_size": len(shopper.line_item) / many,
         "days_away": day - shopper.days[-1] if shopper.baskets else np.nan,
+        "size": facts.size[items],
+        "anchor_size": facts.size[anchor],
+        "anchor_own_size": lookup(own.things, sizes, np.array([anchor]), np.nan)[0],
         "anchor_own": lookup(own.things, own.baskets, np.array([anchor]))[0] / many,
         "anchor_popularity": np.log1p(n_i),
     }
