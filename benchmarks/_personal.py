@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from ecomrec_django.learning.engine import Engine
 from ecomrec_django.learning.evaluation import evaluate
 from ecomrec_django.learning.facts import Facts, bought, shoppers, tastes
-from ecomrec_django.learning.fusion import Cases, Ranker, fit, turned, unknown
+from ecomrec_django.learning.fusion import Cases, Ranker, Slice, fit, turned, unknown
 from ecomrec_django.learning.interactions import IdMap, Interactions
 from ecomrec_django.learning.pairs import Statistics
 from ecomrec_django.learning.shoppers import Shopper
@@ -23,7 +23,7 @@ from ecomrec_django.learning.training_data import TrainingData
 from . import Row
 from .complete_journey import K, Trial, history_table, items_table
 
-DIALS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
+DIALS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
 
 # Scores of all items for a case's number, shape (items,).
 Scores = Callable[[int], np.ndarray]
@@ -88,14 +88,15 @@ class Households:
         found = shoppers(self.purchases, self.facts, tastes(self.purchases, len(self.ids)))
         return [*found, unknown(self.facts)]
 
-    def following(self) -> Cases:
+    def slice(self) -> Slice:
         """All cases of the tenth after the training."""
         later = Interactions.of(history_table(self.trial.following), self.ids)
-        return Cases.of(later, self.purchases.visitors.numbers(later.visitors.ids), self.facts.aisle)
+        cases = Cases.of(later, self.purchases.visitors.numbers(later.visitors.ids), self.facts.aisle)
+        return Slice(cases, self.facts, self.shoppers)
 
 
-def rows(trial: Trial, earlier: Trial, ours: bool) -> list[Row]:
-    """Rows of each method and each dial of our ranker, which is fitted on what follows the ``earlier`` training."""
+def rows(trial: Trial, earlier: Iterable[Trial], ours: bool) -> list[Row]:
+    """Rows of each method and each dial of our ranker, fitted on what follows the training of ``earlier`` trials."""
     here, found = Households(trial), []
     if not ours:
         for name, method in PEERS.items():
@@ -103,8 +104,7 @@ def rows(trial: Trial, earlier: Trial, ours: bool) -> list[Row]:
             scores = method(here)
             found += _scored(name, here, [_listed(here, scores, case) for case in range(len(trial.anchors))], began)
     began = time.perf_counter()
-    before = Households(earlier)
-    ranker = fit(before.following(), before.facts, before.shoppers)
+    ranker = fit([Households(one).slice() for one in earlier])
     print(f"skill {ranker.skill:.4f}, slope {ranker.slope:.3f}, offset {ranker.offset:.3f}", flush=True)
     chances = [_chances(here, ranker, case) for case in range(len(trial.anchors))]
     for dial in DIALS:

@@ -7,7 +7,8 @@ out; 4,000 are sampled with seed 0. Top 10 from other categories. Constants of o
 train on the first 80 %, test on the next 10 %.
 
 Personal methods (``--personal``) know the anchor's household and what it bought in the training slice, and nothing of
-later. The learned ranker is fitted on the training slice's last tenth of all lines, from statistics of what was before.
+later. The learned ranker is fitted on either of the training slice's last two tenths of all lines, each from statistics
+of what was before it.
 Rows ``new: …`` are offers and targets that the household never bought, in the same cases where such a target is left.
 """
 
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> list[Row]:
     if options.personal:
         from ._personal import rows as personal_rows
 
-        return personal_rows(trial, load(share - 0.1), options.ours)
+        return personal_rows(trial, (load(share - back) for back in (0.1, 0.2)), options.ours)
     rows: list[Row] = [] if options.ours else [_scored(name, trial, peer) for name, peer in PEERS.items()]
     return [*rows, _scored("ecomrec", trial, bought_with)]
 

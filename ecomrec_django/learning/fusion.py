@@ -17,14 +17,15 @@ from .trees import Trees
 if TYPE_CHECKING:
     from .interactions import Interactions
 
-TREES = 300
+TREES = 200
 LEARNING_RATE = 0.08
-LEAVES = 31
-# Candidates that a leaf stands on at least.
-LEAF_SIZE = 100
+LEAVES = 15
+# A leaf stands on one in so many candidates at least, but on no more than MAX_LEAF.
+LEAF_SHARE, MIN_LEAF, MAX_LEAF = 2_000, 20, 1_000
 # Of the candidates that were not bought, so many are learned from, at 1 / KEPT of the weight each.
 KEPT = 0.3
-MAX_CASES = 24_000
+# Cases learned from per slice.
+MAX_CASES = 20_000
 # Cases held back to calibrate, and to say what the ranker is worth.
 HELD_BACK = 0.15
 MIN_CASES = 50
@@ -84,6 +85,15 @@ class Cases:
 
 
 @dataclass(frozen=True)
+class Slice:
+    """``cases`` that came after all that ``facts`` and ``shoppers`` know."""
+
+    cases: Cases
+    facts: Facts
+    shoppers: Sequence[Shopper]
+
+
+@dataclass(frozen=True)
 class Ranker:
     """Boosted trees over ``names``, calibrated: the chance is 1 / (1 + exp(-(slope·raw + offset))).
 
@@ -133,28 +143,29 @@ def ranked(
 
 
 def fit(
-    cases: Cases,
-    facts: Facts,
-    shoppers: Sequence[Shopper],
-    seed: int = 0,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    slices: Sequence[Slice], seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> Ranker:
-    """Fit on ``cases`` that came after all that ``facts`` and ``shoppers`` know; at most MAX_CASES, drawn by ``seed``.
+    """Fit on the cases of one or more slices of time, at most MAX_CASES of each, drawn by ``seed``.
 
-    Raises TrainingError where there are fewer than MIN_CASES, or in them nothing that was bought or nothing that was
-    not.
+    More slices teach what lasts. Raises TrainingError where there are fewer than MIN_CASES in all, or in them nothing
+    that was bought or nothing that was not.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
 
     rng = np.random.default_rng(seed)
-    if len(cases) < MIN_CASES:
-        raise TrainingError(f"A ranker needs {MIN_CASES} anchors in held-out baskets, not {len(cases)}: wait for more.")
-    chosen = cases.where(np.sort(rng.permutation(len(cases))[:MAX_CASES]))
-    baskets = np.unique(chosen.basket)
-    held = np.isin(chosen.basket, rng.permutation(baskets)[: int(np.ceil(len(baskets) * HELD_BACK))])
-    parts = [_sampled(chosen.where(np.flatnonzero(rows)), facts, shoppers, rng) for rows in (~held, held)]
-    progress(1, 2)
+    total = sum(len(one.cases) for one in slices)
+    if total < MIN_CASES:
+        raise TrainingError(f"A ranker needs {MIN_CASES} anchors in held-out baskets, not {total}: wait for more.")
+    learned, held_back = [], []
+    for done, one in enumerate(slices, start=1):
+        cases = one.cases.where(np.sort(rng.permutation(len(one.cases))[:MAX_CASES]))
+        baskets = np.unique(cases.basket)
+        held = np.isin(cases.basket, rng.permutation(baskets)[: int(np.ceil(len(baskets) * HELD_BACK))])
+        learned.append(_sampled(cases.where(np.flatnonzero(~held)), one, rng))
+        held_back.append(_sampled(cases.where(np.flatnonzero(held)), one, rng))
+        progress(done, len(slices) + 1)
+    parts = [[np.concatenate(column) for column in zip(*part, strict=True)] for part in (learned, held_back)]
     for _, bought, _ in parts:
         if bought.all() or not bought.any():
             raise TrainingError("Held-out baskets with none or with all of their candidates teach no ranking.")
@@ -163,7 +174,7 @@ def fit(
         max_iter=TREES,
         learning_rate=LEARNING_RATE,
         max_leaf_nodes=LEAVES,
-        min_samples_leaf=LEAF_SIZE,
+        min_samples_leaf=int(np.clip(len(bought) // LEAF_SHARE, MIN_LEAF, MAX_LEAF)),
         early_stopping=False,
         random_state=seed,
     ).fit(matrix, bought, weight)
@@ -176,18 +187,16 @@ def fit(
     ranker = Ranker(trees, slope, float(calibration.intercept_[0]), 0.0)
     share = float(np.average(bought, weights=weight))
     skill = 1 - _log_loss(_sigmoid(raw), bought, weight) / _log_loss(np.full(len(bought), share), bought, weight)
-    progress(2, 2)
+    progress(len(slices) + 1, len(slices) + 1)
     return Ranker(trees, slope, ranker.offset, skill)
 
 
-def _sampled(
-    cases: Cases, facts: Facts, shoppers: Sequence[Shopper], rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _sampled(cases: Cases, slice_: Slice, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Signals of what was bought and of a share KEPT of what was not, whether it was, and their weights."""
     matrices, bought = [np.empty((0, len(NAMES)), np.float32)], [np.empty(0, bool)]
-    nobody = unknown(facts)
+    facts, nobody = slice_.facts, unknown(slice_.facts)
     for place, anchor, day, targets in zip(cases.shopper, cases.anchor, cases.day, cases.targets, strict=True):
-        shopper = shoppers[place] if place >= 0 else nobody
+        shopper = slice_.shoppers[place] if place >= 0 else nobody
         items = candidates(facts, shopper, int(anchor))
         wanted = np.isin(items, targets)
         kept = wanted | (rng.random(len(items)) < KEPT)

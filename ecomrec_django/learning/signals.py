@@ -12,6 +12,7 @@ from .shoppers import HALF_LIVES, Shopper
 # Candidates that each source adds.
 FROM_OWN, FROM_PAIRS, FROM_TASTE, FROM_NEAR, FROM_POPULAR = 200, 100, 100, 50, 50
 
+# Nothing here tells one shopper or one item from all others by itself: trees would learn them by heart.
 NAMES = (
     "popularity",
     "trend",
@@ -47,18 +48,11 @@ NAMES = (
     "near_anchor",
     "repeat_rate",
     "item_repeat_rate",
-    "cycle",
-    "price",
     "price_fit",
-    "baskets",
-    "basket_gap",
-    "basket_size",
-    "days_away",
     "size",
     "anchor_size",
     "anchor_own_size",
     "anchor_own",
-    "anchor_popularity",
 )
 
 
@@ -104,7 +98,6 @@ def signals(facts: Facts, shopper: Shopper, anchor: int, day: float, items: np.n
     log_price = np.log(facts.price[items])
     own_price = np.log(facts.price[own.things])
     level = np.nanmean(own_price) if np.isfinite(own_price).any() else np.nan
-    span = shopper.days[-1] - shopper.days[0] if shopper.baskets else 0.0
     columns = {
         "popularity": np.log1p(n_j),
         "trend": np.log((facts.recent[items] + 1) / (facts.recent_total + 1) * (facts.total + 1) / (n_j + 1)),
@@ -143,18 +136,11 @@ def signals(facts: Facts, shopper: Shopper, anchor: int, day: float, items: np.n
         "near_anchor": facts.alike.at(anchor, items),
         "repeat_rate": facts.rate[need],
         "item_repeat_rate": facts.item_rate[items],
-        "cycle": facts.cycle[need],
-        "price": log_price,
         "price_fit": np.abs(log_price - level),
-        "baskets": shopper.baskets,
-        "basket_gap": span / many,
-        "basket_size": len(shopper.line_item) / many,
-        "days_away": day - shopper.days[-1] if shopper.baskets else np.nan,
         "size": facts.size[items],
         "anchor_size": facts.size[anchor],
         "anchor_own_size": lookup(own.things, sizes, np.array([anchor]), np.nan)[0],
         "anchor_own": lookup(own.things, own.baskets, np.array([anchor]))[0] / many,
-        "anchor_popularity": np.log1p(n_i),
     }
     matrix = np.empty((len(items), len(NAMES)), np.float32)
     for column, name in enumerate(NAMES):

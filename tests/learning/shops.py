@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecomrec_django.learning.facts import DAY, Facts, shoppers, tastes
-from ecomrec_django.learning.fusion import Cases
+from ecomrec_django.learning.fusion import Cases, Slice
 from ecomrec_django.learning.interactions import KINDS, IdMap, Interactions
 from ecomrec_django.learning.pairs import Beside, Pairs
 from ecomrec_django.learning.shoppers import Shopper
@@ -24,6 +24,9 @@ class Shop:
     facts: Facts
     shoppers: list[Shopper]
     cases: Cases
+
+    def slice(self) -> Slice:
+        return Slice(self.cases, self.facts, self.shoppers)
 
 
 def shop(seed: int = 0, shuffled: bool = False) -> Shop:
