@@ -35,7 +35,7 @@ class Facts:
     """What is known of all items; compact arrays, a row per item unless said otherwise.
 
     aisle, need: numbers from 0 · baskets, recent: baskets with the item, in all and by decayed weight · total,
-    recent_total: all baskets · price: above 0, NaN if unknown · pairs: baskets with both, per anchor · beside: chance per
+    recent_total: all baskets · price: above 0, or NaN · pairs: baskets with both, per anchor · beside: chance per
     aisle · needs, by_need: chance that a basket with need r holds need c, and item c, per need · alike:
     `item_neighbours` · rate, cycle, repeats: per need, as `Cycles` has them · item_rate · size: mean size of the
     baskets with the item · popular: item numbers, most bought first.
