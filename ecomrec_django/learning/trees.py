@@ -62,10 +62,21 @@ class Trees:
 
     def raw(self, matrix: np.ndarray) -> np.ndarray:
         """Sums over all trees (log-odds of a classifier), shape (rows,); ``matrix`` is (rows, signals)."""
-        at = self._roots(matrix)
+        rows, signals = matrix.shape
+        # -inf is below every threshold, and NaN below none: so a missing value goes left in the first half, right in
+        # the second.
+        halves = np.concatenate([np.where(np.isnan(matrix), -np.inf, matrix), matrix], axis=1).ravel()
+        column = np.where(self.missing_left, self.signal, self.signal + signals)
+        first = np.repeat(np.arange(rows) * 2 * signals, len(self.roots))
+        at = np.tile(self.roots, rows)
+        going = np.arange(len(at))
         for _ in range(self.depth):
-            at = self._step(at, matrix)
-        return self.base + self.value[at].sum(axis=1)
+            node = at[going]
+            inner = self.signal[node] >= 0
+            going, node = going[inner], node[inner]
+            goes_left = halves[first[going] + column[node]] <= self.threshold[node]
+            at[going] = np.where(goes_left, self.left[node], self.right[node])
+        return self.base + self.value[at].reshape(rows, len(self.roots)).sum(axis=1)
 
     def contributions(self, matrix: np.ndarray) -> np.ndarray:
         """What each signal added to `raw`, shape (rows, signals).
