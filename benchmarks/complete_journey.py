@@ -5,6 +5,11 @@ least 20 training sales take part, of which those without a product_category cou
 test basket is an anchor, whose targets are the basket's items of other categories; anchors without a target are left
 out; 4,000 are sampled with seed 0. Top 10 from other categories. Constants of ours were fitted on ``--validation``:
 train on the first 80 %, test on the next 10 %.
+
+Personal methods (``--personal``) know the anchor's household and what it bought in the training slice, and nothing of
+later. The learned ranker is fitted on either of the training slice's last two tenths of all lines, each from statistics
+of what was before it.
+Rows ``new: …`` are offers and targets that the household never bought, in the same cases where such a target is left.
 """
 
 from __future__ import annotations
@@ -33,24 +38,35 @@ K = 10
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--validation", action="store_true", help="score the 80-90 %% slice instead of the test slice")
     parser.add_argument("--ours", action="store_true", help="leave the other methods out")
+    parser.add_argument("--personal", action="store_true", help="methods that know the household instead")
 
 
 def run(options: argparse.Namespace) -> list[Row]:
-    trial = load(0.8 if options.validation else 0.9)
+    share = 0.8 if options.validation else 0.9
+    trial = load(share)
+    if options.personal:
+        from ._personal import rows as personal_rows
+
+        return personal_rows(trial, (load(share - back) for back in (0.1, 0.2)), options.ours)
     rows: list[Row] = [] if options.ours else [_scored(name, trial, peer) for name, peer in PEERS.items()]
     return [*rows, _scored("ecomrec", trial, bought_with)]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Training lines (a DataFrame), the items' products rows, their category codes, and the sampled cases."""
+    """Training lines and those of the following tenth (DataFrames), the items' products rows, their category codes, and
+    the sampled cases: anchors, targets, households and days since 1970.
+    """
 
     lines: Any
+    following: Any
     products: Any
     category: np.ndarray
     sales: np.ndarray
     anchors: np.ndarray
     targets: list[np.ndarray]
+    households: np.ndarray
+    days: np.ndarray
 
     def baskets(self) -> Any:
         """Binary (baskets, items) matrix of the training slice, float32."""
@@ -78,15 +94,20 @@ def load(share: float) -> Trial:
     sales = sales[sales >= MIN_SALES].sort_index()
     products = data["products"].set_index("product_id").reindex(sales.index)
     category = products.product_category.fillna("").astype("category").cat.codes.to_numpy()
-    cases: list[tuple[int, np.ndarray]] = []
-    for _, basket in test[test.product_id.isin(sales.index)].groupby("basket_id").product_id:
-        items = np.searchsorted(sales.index, basket.unique())
+    cases: list[tuple[int, np.ndarray, int, Any]] = []
+    for _, basket in test[test.product_id.isin(sales.index)].groupby("basket_id"):
+        items = np.searchsorted(sales.index, basket.product_id.unique())
+        who, when = basket.household_id.iloc[0], basket.transaction_timestamp.iloc[0]
         for anchor in items:
             if len(wanted := items[category[items] != category[anchor]]):
-                cases.append((anchor, wanted))
+                cases.append((anchor, wanted, who, when))
     chosen = np.random.default_rng(0).choice(len(cases), ANCHORS, replace=False)
-    anchors = np.array([cases[at][0] for at in chosen])
-    return Trial(train, products, category, sales.to_numpy(), anchors, [cases[at][1] for at in chosen])
+    anchors, targets, households, moments = zip(*(cases[at] for at in chosen), strict=True)
+    days = np.array(moments, "datetime64[s]").astype(np.int64) / 86_400
+    return Trial(
+        *(train, test, products, category, sales.to_numpy()),
+        *(np.array(anchors), list(targets), np.array(households), days),
+    )
 
 
 def _scored(name: str, trial: Trial, method: Callable[[Trial], list[np.ndarray]]) -> Row:
@@ -102,8 +123,8 @@ def _scored(name: str, trial: Trial, method: Callable[[Trial], list[np.ndarray]]
 
 def bought_with(trial: Trial) -> list[np.ndarray]:
     """The lists of the package's own strategy; an anchor without a list takes its category's, as a page does."""
-    items = _items(trial)
-    made = BoughtWith().make(TrainingData(Engine(), _history(trial), items))
+    items = items_table(trial)
+    made = BoughtWith().make(TrainingData(Engine(), history_table(trial.lines), items))
     own = {int(owner): row for row, owner in enumerate(made.by_item.owners)}
     shared = {int(owner): row for row, owner in enumerate(made.by_category.owners)}
     ids, needs = items["item"].to_numpy(), items["category"].to_numpy()
@@ -117,7 +138,7 @@ def bought_with(trial: Trial) -> list[np.ndarray]:
     return offers
 
 
-def _items(trial: Trial) -> Any:
+def items_table(trial: Trial) -> Any:
     import pyarrow as pa
 
     products, size = trial.products, len(trial.products)
@@ -150,10 +171,10 @@ def _items(trial: Trial) -> Any:
     return pa.table({name: pa.array(columns[name], schema(ITEMS).field(name).type) for name in ITEMS})
 
 
-def _history(trial: Trial) -> Any:
+def history_table(lines: Any) -> Any:
     import pyarrow as pa
 
-    lines, size = trial.lines, len(trial.lines)
+    size = len(lines)
     quantity = np.maximum(lines.quantity.to_numpy(), 1)
     columns = {
         "event": np.arange(1, size + 1),

@@ -1,4 +1,5 @@
-"""Fixed names and types of what learners read. Everything else in `learning` refers to these schemas.
+"""Fixed names and types of what learners read. Everything else in `learning` refers to these schemas, or to the arrays
+of `Interactions`, in which visitors, items, baskets and sessions are numbers from 0.
 
 HISTORY: one row per event, as `pipeline.history` writes it to Parquet (a folder per month).
 ITEMS: one row per item of the catalog, active or not.
@@ -6,7 +7,12 @@ ITEMS: one row per item of the catalog, active or not.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -65,3 +71,132 @@ def schema(columns: dict[str, str]) -> pa.Schema:
         "timestamp[us, tz=UTC]": pa.timestamp("us", tz="UTC"),
     }
     return pa.schema([(name, types[kind]) for name, kind in columns.items()])
+
+
+# `Interactions.kind` is a place in this list.
+KINDS = (
+    "view_item",
+    "add_to_cart",
+    "remove_from_cart",
+    "purchase",
+    "refund",
+    "review",
+    "view_item_list",
+    "select_item",
+)
+
+
+@dataclass(frozen=True)
+class IdMap:
+    """Ids ↔ numbers 0…len - 1. ``ids``, shape (len,) int64, ascending without repeats."""
+
+    ids: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.ids.ndim != 1 or (np.diff(self.ids) <= 0).any():
+            raise DataError("The ids of an IdMap must ascend without repeats: make it with IdMap.of(ids).")
+
+    @classmethod
+    def of(cls, ids: np.ndarray) -> IdMap:
+        """The map of all distinct ``ids``."""
+        return cls(np.unique(np.asarray(ids, np.int64)))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def numbers(self, ids: np.ndarray) -> np.ndarray:
+        """The numbers of ``ids``, shape as given; -1 for an unknown one."""
+        ids = np.asarray(ids, np.int64)
+        if not len(self.ids):
+            return np.full(ids.shape, -1)
+        found = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
+        return np.where(self.ids[found] == ids, found, -1)
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """What visitors did, one row per event in the order of time; every array has shape (events,).
+
+    visitor, item: numbers in ``visitors`` and ``items``, visitor -1 for a guest · kind: a place in KINDS, int8 ·
+    value: pieces · time: seconds since 1970, UTC · basket, session: numbers from 0, -1 for none. Whole numbers are
+    int64, ``value`` is float64. Raises DataError for arrays that are not so.
+    """
+
+    visitors: IdMap
+    items: IdMap
+    visitor: np.ndarray
+    item: np.ndarray
+    kind: np.ndarray
+    value: np.ndarray
+    time: np.ndarray
+    basket: np.ndarray
+    session: np.ndarray
+
+    def __post_init__(self) -> None:
+        for name, type_, lowest, end in (
+            ("visitor", np.int64, -1, len(self.visitors)),
+            ("item", np.int64, 0, len(self.items)),
+            ("kind", np.int8, 0, len(KINDS)),
+            ("value", np.float64, 0, np.inf),
+            ("time", np.int64, None, None),
+            ("basket", np.int64, -1, np.inf),
+            ("session", np.int64, -1, np.inf),
+        ):
+            values = getattr(self, name)
+            if values.dtype != type_ or values.shape != self.item.shape or values.ndim != 1:
+                raise DataError(
+                    f"Interactions.{name} must be {np.dtype(type_)} of shape {self.item.shape}, "
+                    f"not {values.dtype} of {values.shape}."
+                )
+            if lowest is not None and not ((values >= lowest) & (values < end)).all():
+                raise DataError(f"Interactions.{name} must lie from {lowest} to below {end}.")
+        if (np.diff(self.time) < 0).any():
+            raise DataError("Interactions must be sorted by time.")
+
+    @classmethod
+    def of(cls, history: pa.Table, items: IdMap) -> Interactions:
+        """The events of a ``history`` (columns HISTORY) with known ``items``."""
+        columns = {name: history[name].to_numpy() for name in ("visitor", "item", "event", "quantity")}
+        kinds = history["kind"].to_numpy().astype(str)
+        kind = np.minimum(np.searchsorted(_SORTED_KINDS, kinds), len(KINDS) - 1)
+        known = (items.numbers(columns["item"]) >= 0) & (_SORTED_KINDS[kind] == kinds)
+        time = history["time"].to_numpy().astype("datetime64[s]").astype(np.int64)
+        rows = np.flatnonzero(known)
+        rows = rows[np.lexsort((columns["event"][rows], time[rows]))]
+        visitors = IdMap.of(columns["visitor"][rows][columns["visitor"][rows] != 0])
+        return cls(
+            visitors,
+            items,
+            visitors.numbers(columns["visitor"][rows]),
+            items.numbers(columns["item"][rows]),
+            _KIND_ORDER[kind[rows]].astype(np.int8),
+            np.maximum(columns["quantity"][rows], 0).astype(np.float64),
+            time[rows],
+            _named(history["basket"].to_numpy()[rows], columns["visitor"][rows]),
+            _named(history["session"].to_numpy()[rows], columns["visitor"][rows]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    def where(self, kept: np.ndarray) -> Interactions:
+        """The events of a boolean mask."""
+        names = ("visitor", "item", "kind", "value", "time", "basket", "session")
+        return replace(self, **{name: getattr(self, name)[kept] for name in names})
+
+    def of_kind(self, *kinds: str) -> Interactions:
+        """The events of some of KINDS."""
+        return self.where(np.isin(self.kind, [KINDS.index(kind) for kind in kinds]))
+
+
+_KIND_ORDER = np.argsort(KINDS)
+_SORTED_KINDS = np.array(KINDS)[_KIND_ORDER]
+
+
+def _named(names: np.ndarray, visitor: np.ndarray) -> np.ndarray:
+    """Numbers of the distinct (name, visitor) pairs, so that no two visitors share one; -1 for the empty name."""
+    given = names.astype(str) != ""
+    number = np.full(len(names), -1)
+    _, name = np.unique(names[given].astype(str), return_inverse=True)
+    _, number[given] = np.unique(np.stack([name, visitor[given]]), axis=1, return_inverse=True)
+    return number

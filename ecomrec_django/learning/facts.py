@@ -1,0 +1,177 @@
+"""What is known of all items, for personal signals: gathered once by a worker, read by numpy alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import DataError
+from .neighbours import Rows, item_neighbours, liked_by_neighbours, top_k, visitor_neighbours
+from .replenishment import cycles
+from .shoppers import Shopper
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+    from .interactions import Interactions
+    from .pairs import Beside, Pairs
+
+DAY = 86_400
+RECENT_HALF_LIFE = 30.0
+VISITOR_NEIGHBOURS = 150
+LIKED = 300
+ITEM_NEIGHBOURS = 60
+# Buyers' worth of doubt in the likeness of two items.
+ITEM_SHRINK = 5.0
+POPULAR = 200
+# Items kept per need, of what is bought beside it.
+BY_NEED = 400
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of all items; compact arrays, a row per item unless said otherwise.
+
+    aisle, need: numbers from 0 · baskets, recent: baskets with the item, in all and by decayed weight · total,
+    recent_total: all baskets · price: above 0, or NaN · pairs: baskets with both, per anchor · beside: chance per
+    aisle · needs, by_need: chance that a basket with need r holds need c, and item c, per need · alike:
+    `item_neighbours` · rate, cycle, repeats: per need, as `Cycles` has them · item_rate · size: mean size of the
+    baskets with the item · popular: item numbers, most bought first.
+    """
+
+    aisle: np.ndarray
+    need: np.ndarray
+    baskets: np.ndarray
+    recent: np.ndarray
+    total: float
+    recent_total: float
+    price: np.ndarray
+    pairs: Rows
+    beside: Rows
+    needs: Rows
+    by_need: Rows
+    alike: Rows
+    rate: np.ndarray
+    cycle: np.ndarray
+    repeats: np.ndarray
+    item_rate: np.ndarray
+    size: np.ndarray
+    popular: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        purchases: Interactions,
+        aisle: np.ndarray,
+        need: np.ndarray,
+        price: np.ndarray,
+        pairs: Pairs,
+        beside: Beside,
+    ) -> Facts:
+        """From purchase rows that all name a basket, and the shared statistics of the same items and time.
+
+        ``aisle``, ``need`` and ``price`` have the shape (items,).
+        """
+        from scipy.sparse import csr_matrix, diags
+
+        if (purchases.basket < 0).any():
+            raise DataError("Personal signals need purchases with a basket: leave the others out.")
+        items = len(need)
+        contents, days = _baskets(purchases, items)
+        weight = 0.5 ** ((days.max(initial=0.0) - days) / RECENT_HALF_LIFE)
+        baskets = np.asarray(contents.sum(axis=0)).ravel()
+        of_need = csr_matrix((np.ones(items, np.float32), (np.arange(items), need)))
+        held = (contents @ of_need).tocsr()
+        held.data[:] = 1
+        with_need = np.maximum(np.asarray(held.sum(axis=0)).ravel(), 1)
+        known = purchases.visitor >= 0
+        again = cycles(purchases.visitor[known], purchases.item[known], purchases.time[known] / DAY, need)
+        return cls(
+            aisle,
+            need,
+            baskets,
+            np.asarray((diags(weight) @ contents).sum(axis=0)).ravel(),
+            float(len(days)),
+            float(weight.sum()),
+            price,
+            Rows.of(csr_matrix((pairs.baskets, (pairs.anchor, pairs.item)), (items, items))),
+            Rows.of(csr_matrix((beside.chance, (beside.aisle, beside.item)), (int(aisle.max()) + 1, items))),
+            Rows.of(diags(1 / with_need) @ (held.T @ held)),
+            Rows.of(top_k((diags(1 / with_need) @ (held.T @ contents)).tocsr(), BY_NEED)),
+            Rows.of(item_neighbours(_spread(bought(purchases, items)), ITEM_NEIGHBOURS, ITEM_SHRINK)),
+            again.rate,
+            again.days,
+            again.repeats,
+            again.item_rate,
+            (contents.T @ np.asarray(contents.sum(axis=1)).ravel()) / np.maximum(baskets, 1),
+            np.argsort(-baskets, kind="stable")[:POPULAR],
+        )
+
+
+def bought(purchases: Interactions, items: int) -> csr_matrix:
+    """Own baskets of each visitor with each item, shape (visitors, items) float32."""
+    from scipy.sparse import csr_matrix
+
+    known = purchases.visitor >= 0
+    distinct = np.unique(np.stack([purchases.basket, purchases.visitor, purchases.item])[:, known], axis=1)
+    shape = (len(purchases.visitors), items)
+    return csr_matrix((np.ones(distinct.shape[1], np.float32), (distinct[1], distinct[2])), shape)
+
+
+def tastes(purchases: Interactions, items: int) -> Rows:
+    """What each visitor's nearest others buy: shares of their baskets, shape (visitors, items).
+
+    The likeness of two visitors is the cosine of log(1 + baskets)·log(visitors / visitors with the item).
+    """
+    from scipy.sparse import diags
+
+    counts = bought(purchases, items)
+    visitors = counts.shape[0]
+    buyers = np.bincount(counts.indices, minlength=items)
+    liking = (counts.log1p() @ diags(np.log(max(visitors, 1) / np.maximum(buyers, 1)))).tocsr()
+    known = purchases.visitor >= 0
+    own = np.unique(np.stack([purchases.basket, purchases.visitor])[:, known], axis=1)[1]
+    shares = (diags(1 / np.maximum(np.bincount(own, minlength=visitors), 1)) @ counts).tocsr()
+    return Rows.of(liked_by_neighbours(visitor_neighbours(liking, VISITOR_NEIGHBOURS), shares, LIKED))
+
+
+def shoppers(purchases: Interactions, facts: Facts, liked: Rows) -> list[Shopper]:
+    """One `Shopper` per visitor number; ``liked`` are `tastes`."""
+    order = np.argsort(purchases.visitor, kind="stable")
+    bounds = np.searchsorted(purchases.visitor[order], np.arange(len(purchases.visitors) + 1))
+    found = []
+    for number in range(len(purchases.visitors)):
+        rows = order[bounds[number] : bounds[number + 1]]
+        found.append(
+            Shopper.of(
+                purchases.item[rows],
+                purchases.basket[rows],
+                purchases.time[rows] / DAY,
+                facts.need,
+                liked.row(number),
+                facts.alike,
+            )
+        )
+    return found
+
+
+def _baskets(purchases: Interactions, items: int) -> tuple[csr_matrix, np.ndarray]:
+    """Which basket holds what, shape (baskets, items) float32 of 0 and 1, and the day of each."""
+    from scipy.sparse import csr_matrix
+
+    _, first, number = np.unique(purchases.basket, return_index=True, return_inverse=True)
+    ones = np.ones(len(number), np.float32)
+    contents = csr_matrix((ones, (number, purchases.item)), (len(first), items))
+    contents.data[:] = 1
+    return contents, purchases.time[first] / DAY
+
+
+def _spread(counts: csr_matrix) -> csr_matrix:
+    """1 per item bought, divided by √(items of the visitor): one who buys everything says little of likeness."""
+    from scipy.sparse import diags
+
+    has = counts.copy()
+    has.data[:] = 1
+    return (diags(1 / np.sqrt(np.maximum(np.asarray(has.sum(axis=1)).ravel(), 1))) @ has).tocsr()

@@ -1,0 +1,220 @@
+"""One ranker over all signals: boosted trees fitted on held-out baskets, and a dial from popularity to discovery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import DataError, TrainingError
+from .facts import Facts
+from .shoppers import Shopper
+from .signals import NAMES, candidates, signals
+from .trees import Trees
+
+if TYPE_CHECKING:
+    from .interactions import Interactions
+
+TREES = 200
+LEARNING_RATE = 0.08
+LEAVES = 15
+# A leaf stands on one in so many candidates at least, but on no more than MAX_LEAF.
+LEAF_SHARE, MIN_LEAF, MAX_LEAF = 2_000, 20, 1_000
+# Of the candidates that were not bought, so many are learned from, at 1 / KEPT of the weight each.
+KEPT = 0.3
+# Cases learned from per slice.
+MAX_CASES = 20_000
+# Cases held back to calibrate, and to say what the ranker is worth.
+HELD_BACK = 0.15
+MIN_CASES = 50
+# Scores are divided by this power of an item's baskets at a dial of 1.
+DISCOVERY = 0.5
+
+
+@dataclass(frozen=True)
+class Cases:
+    """What shoppers with an anchor in a basket also bought; a row per (basket, anchor).
+
+    shopper: place in a list of shoppers, -1 for one unknown · anchor: item number · day: days since 1970 · basket: its
+    number, whose cases are held back together · targets: item numbers of other aisles, one array per row.
+    """
+
+    shopper: np.ndarray
+    anchor: np.ndarray
+    day: np.ndarray
+    basket: np.ndarray
+    targets: list[np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.anchor)
+
+    def where(self, rows: np.ndarray) -> Cases:
+        """The cases of some row numbers."""
+        return Cases(
+            self.shopper[rows], self.anchor[rows], self.day[rows], self.basket[rows], [self.targets[at] for at in rows]
+        )
+
+    @classmethod
+    def of(cls, purchases: Interactions, shopper: np.ndarray, aisle: np.ndarray) -> Cases:
+        """All of the purchases that follow the training's; ``shopper`` maps their visitor numbers to places, or -1.
+
+        Anchors without a target are left out.
+        """
+        from .facts import DAY
+
+        order = np.lexsort((np.arange(len(purchases)), purchases.basket))
+        rows: list[tuple[int, int, float, int]] = []
+        targets: list[np.ndarray] = []
+        for part in np.split(order, np.flatnonzero(np.diff(purchases.basket[order])) + 1):
+            if not len(part):
+                continue
+            _, first = np.unique(purchases.item[part], return_index=True)
+            items = purchases.item[part][np.sort(first)]
+            visitor = purchases.visitor[part[0]]
+            place = int(shopper[visitor]) if visitor >= 0 else -1
+            for anchor in items:
+                wanted = items[aisle[items] != aisle[anchor]]
+                if len(wanted):
+                    rows.append((place, int(anchor), purchases.time[part[0]] / DAY, int(purchases.basket[part[0]])))
+                    targets.append(wanted)
+        columns = np.array(rows, np.float64).reshape(-1, 4).T
+        places, anchors, baskets = (columns[at].astype(np.int64) for at in (0, 1, 3))
+        return cls(places, anchors, columns[2], baskets, targets)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """``cases`` that came after all that ``facts`` and ``shoppers`` know."""
+
+    cases: Cases
+    facts: Facts
+    shoppers: Sequence[Shopper]
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """Boosted trees over ``names``, calibrated: the chance is 1 / (1 + exp(-(slope·raw + offset))).
+
+    skill: 1 - log loss / log loss of the mere share of bought candidates, on baskets held back; 0 and less: nothing was
+    learned.
+    """
+
+    trees: Trees
+    slope: float
+    offset: float
+    skill: float
+    names: tuple[str, ...] = NAMES
+
+    @property
+    def useful(self) -> bool:
+        """Whether anything was learned."""
+        return self.skill > 0
+
+    def chances(self, matrix: np.ndarray) -> np.ndarray:
+        """The chance of each row of `signals` to be bought, 0…1, shape (rows,)."""
+        return 1 / (1 + np.exp(-(self.slope * self.trees.raw(matrix) + self.offset)))
+
+    def contributions(self, matrix: np.ndarray) -> np.ndarray:
+        """What each of ``names`` added to the log-odds, shape (rows, names)."""
+        return self.slope * self.trees.contributions(matrix)
+
+
+def turned(chances: np.ndarray, baskets: np.ndarray, dial: float) -> np.ndarray:
+    """Scores at a ``dial`` from 0, most hits, to 1, most of what few others buy: chance / baskets^(dial/2).
+
+    At 1 an offer scores what it adds to recall weighted by 1/√popularity.
+    """
+    if not 0 <= dial <= 1:
+        raise DataError(f"The dial lies from 0 (popular) to 1 (discovery), not at {dial}.")
+    return chances * np.maximum(baskets, 1.0) ** (-DISCOVERY * dial)
+
+
+def ranked(
+    ranker: Ranker, facts: Facts, shopper: Shopper, anchor: int, day: float, dial: float, k: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The ``k`` best items beside ``anchor`` (ties by number), their chances, and their rows of `signals`."""
+    items = candidates(facts, shopper, anchor)
+    matrix = signals(facts, shopper, anchor, day, items)
+    chances = ranker.chances(matrix)
+    best = np.lexsort((items, -turned(chances, facts.baskets[items], dial)))[:k]
+    return items[best], chances[best], matrix[best]
+
+
+def fit(
+    slices: Sequence[Slice], seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Ranker:
+    """Fit on the cases of one or more slices of time, at most MAX_CASES of each, drawn by ``seed``.
+
+    More slices teach what lasts. Raises TrainingError where there are fewer than MIN_CASES in all, or in them nothing
+    that was bought or nothing that was not.
+    """
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(seed)
+    total = sum(len(one.cases) for one in slices)
+    if total < MIN_CASES:
+        raise TrainingError(f"A ranker needs {MIN_CASES} anchors in held-out baskets, not {total}: wait for more.")
+    learned, held_back = [], []
+    for done, one in enumerate(slices, start=1):
+        cases = one.cases.where(np.sort(rng.permutation(len(one.cases))[:MAX_CASES]))
+        baskets = np.unique(cases.basket)
+        held = np.isin(cases.basket, rng.permutation(baskets)[: int(np.ceil(len(baskets) * HELD_BACK))])
+        learned.append(_sampled(cases.where(np.flatnonzero(~held)), one, rng))
+        held_back.append(_sampled(cases.where(np.flatnonzero(held)), one, rng))
+        progress(done, len(slices) + 1)
+    parts = [[np.concatenate(column) for column in zip(*part, strict=True)] for part in (learned, held_back)]
+    for _, bought, _ in parts:
+        if bought.all() or not bought.any():
+            raise TrainingError("Held-out baskets with none or with all of their candidates teach no ranking.")
+    matrix, bought, weight = parts[0]
+    model = HistGradientBoostingClassifier(
+        max_iter=TREES,
+        learning_rate=LEARNING_RATE,
+        max_leaf_nodes=LEAVES,
+        min_samples_leaf=int(np.clip(len(bought) // LEAF_SHARE, MIN_LEAF, MAX_LEAF)),
+        early_stopping=False,
+        random_state=seed,
+    ).fit(matrix, bought, weight)
+    trees = Trees.of(model)
+    matrix, bought, weight = parts[1]
+    raw = trees.raw(matrix)
+    calibration = LogisticRegression(C=1e6).fit(raw[:, None], bought, weight)
+    # A slope below 0 would turn the order round: such trees have learned noise.
+    slope = max(float(calibration.coef_[0, 0]), 0.0)
+    ranker = Ranker(trees, slope, float(calibration.intercept_[0]), 0.0)
+    share = float(np.average(bought, weights=weight))
+    skill = 1 - _log_loss(_sigmoid(raw), bought, weight) / _log_loss(np.full(len(bought), share), bought, weight)
+    progress(len(slices) + 1, len(slices) + 1)
+    return Ranker(trees, slope, ranker.offset, skill)
+
+
+def _sampled(cases: Cases, slice_: Slice, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Signals of what was bought and of a share KEPT of what was not, whether it was, and their weights."""
+    matrices, bought = [np.empty((0, len(NAMES)), np.float32)], [np.empty(0, bool)]
+    facts, nobody = slice_.facts, unknown(slice_.facts)
+    for place, anchor, day, targets in zip(cases.shopper, cases.anchor, cases.day, cases.targets, strict=True):
+        shopper = slice_.shoppers[place] if place >= 0 else nobody
+        items = candidates(facts, shopper, int(anchor))
+        wanted = np.isin(items, targets)
+        kept = wanted | (rng.random(len(items)) < KEPT)
+        matrices.append(signals(facts, shopper, int(anchor), float(day), items[kept]))
+        bought.append(wanted[kept])
+    known = np.concatenate(bought)
+    return np.concatenate(matrices), known, np.where(known, 1.0, 1 / KEPT)
+
+
+def unknown(facts: Facts) -> Shopper:
+    """A shopper of whom nothing is known."""
+    none, nothing = np.empty(0, np.int64), np.empty(0)
+    return Shopper.of(none, none, nothing, facts.need, (none, nothing), facts.alike)
+
+
+def _sigmoid(raw: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-raw))
+
+
+def _log_loss(chances: np.ndarray, bought: np.ndarray, weight: np.ndarray) -> float:
+    return float(-np.average(np.log(np.where(bought, chances, 1 - chances)), weights=weight))

@@ -1,0 +1,129 @@
+"""Who and what is alike: exact nearest neighbours of visitors and of items, as sparse rows that numpy alone reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import DataError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+# Cells of a product that are held at once.
+_CELLS = 20_000_000
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A sparse matrix by rows: row r holds ``columns[starts[r]:starts[r + 1]]``, ascending, and their ``values``.
+
+    Shapes: starts (rows + 1,) int64 · columns (N,) int32 · values (N,) float32.
+    """
+
+    starts: np.ndarray
+    columns: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def of(cls, matrix: csr_matrix) -> Rows:
+        """The same matrix without its zeros."""
+        matrix = matrix.tocsr().copy()
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
+        return cls(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(np.float32))
+
+    @classmethod
+    def empty(cls, rows: int) -> Rows:
+        return cls(np.zeros(rows + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def row(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Columns and values of one row."""
+        part = slice(self.starts[number], self.starts[number + 1])
+        return self.columns[part], self.values[part]
+
+    def at(self, number: int, columns: np.ndarray) -> np.ndarray:
+        """Values of one row at ``columns``, shape as given; 0 where it has none."""
+        return lookup(*self.row(number), columns)
+
+    def blend(self, numbers: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Columns and values of the weighted sum of some rows."""
+        sizes = self.starts[numbers + 1] - self.starts[numbers]
+        first = np.cumsum(sizes) - sizes
+        at = np.repeat(self.starts[numbers] - first, sizes) + np.arange(sizes.sum())
+        columns, place = np.unique(self.columns[at], return_inverse=True)
+        return columns, np.bincount(place, np.repeat(weights, sizes) * self.values[at], len(columns))
+
+
+def lookup(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray, missing: float = 0.0) -> np.ndarray:
+    """``values`` of the ascending ``keys`` at ``wanted``, shape of the latter; ``missing`` where there is none."""
+    if not len(keys):
+        return np.full(np.shape(wanted), missing)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, values[at], missing)
+
+
+def top_k(matrix: csr_matrix, k: int) -> csr_matrix:
+    """The ``k`` greatest positive values of each row; of equal ones those of the lower column."""
+    from scipy.sparse import csr_matrix
+
+    matrix = matrix.tocoo()
+    kept = matrix.data > 0
+    row, column, value = matrix.row[kept], matrix.col[kept], matrix.data[kept]
+    order = np.lexsort((column, -value, row))
+    row, column, value = row[order], column[order], value[order]
+    place = np.arange(len(row)) - np.searchsorted(row, row)
+    best = place < k
+    return csr_matrix((value[best], (row[best], column[best])), matrix.shape)
+
+
+def visitor_neighbours(matrix: csr_matrix, k: int, shrink: float = 0.0) -> csr_matrix:
+    """Each visitor's ``k`` nearest others, shape (visitors, visitors), by who likes what (visitors, items).
+
+    Their likeness is the cosine of the rows, 0…1, times ``s / (s + shrink)`` for ``s`` items in common.
+    """
+    from scipy.sparse import csr_matrix, diags, vstack
+
+    matrix = csr_matrix(matrix, dtype=np.float32)
+    matrix.eliminate_zeros()
+    if (matrix.data < 0).any():
+        raise DataError("Neighbours need likings of 0 and more.")
+    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+    unit = (diags(1 / np.maximum(lengths, 1e-12)) @ matrix).tocsr().astype(np.float32)
+    has = unit.copy()
+    has.data[:] = 1
+    step = max(_CELLS // max(matrix.shape[0], 1), 1)
+    parts = []
+    for start in range(0, matrix.shape[0], step):
+        alike = (unit[start : start + step] @ unit.T).tocsr()
+        if shrink:
+            # Both products have the same cells in the same order, as nothing is negative.
+            common = (has[start : start + step] @ has.T).data
+            alike.data *= common / (common + shrink)
+        cells = alike.tocoo()
+        alike.data[cells.row + start == cells.col] = 0
+        parts.append(top_k(alike, k))
+    return vstack(parts).tocsr() if parts else csr_matrix((0, 0), dtype=np.float32)
+
+
+def item_neighbours(matrix: csr_matrix, k: int, shrink: float = 0.0) -> csr_matrix:
+    """Each item's ``k`` nearest others, shape (items, items), as `visitor_neighbours` measures it on the columns."""
+    return visitor_neighbours(matrix.T.tocsr(), k, shrink)
+
+
+def liked_by_neighbours(neighbours: csr_matrix, matrix: csr_matrix, k: int) -> csr_matrix:
+    """What a visitor's neighbours like, by their likeness: the ``k`` strongest items each, shape (visitors, items).
+
+    Σ_v likeness(u, v)·matrix(v, j) / Σ_v likeness(u, v)
+    """
+    from scipy.sparse import diags, vstack
+
+    weight = np.asarray(neighbours.sum(axis=1)).ravel()
+    shares = (diags(1 / np.maximum(weight, 1e-12)) @ neighbours).tocsr()
+    step = max(_CELLS // max(matrix.shape[1], 1), 1)
+    return vstack([top_k(shares[at : at + step] @ matrix, k) for at in range(0, shares.shape[0], step)]).tocsr()

@@ -1,0 +1,55 @@
+"""What a web process evaluates needs numpy and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.test_architecture import WORKER_LIBRARIES
+
+STORY = """
+import sys
+import numpy as np
+from ecomrec_django.learning.facts import Facts
+from ecomrec_django.learning.fusion import Ranker, ranked
+from ecomrec_django.learning.neighbours import Rows
+from ecomrec_django.learning.replenishment import own_cycle, states
+from ecomrec_django.learning.sessions import Decay, SessionNeighbours
+from ecomrec_django.learning.shoppers import Shopper
+from ecomrec_django.learning.signals import NAMES
+from ecomrec_django.learning.trees import Trees
+
+one, none = np.ones(3), Rows.empty(3)
+facts = Facts(
+    aisle=np.arange(3), need=np.arange(3), baskets=one, recent=one, total=3.0, recent_total=3.0, price=one, pairs=none,
+    beside=none, needs=none, by_need=none, alike=none, rate=one, cycle=one, repeats=one > 0, item_rate=one, size=one,
+    popular=np.arange(3),
+)
+nothing = np.empty(0, np.int64), np.empty(0)
+shopper = Shopper.of(np.array([1, 2]), np.array([7, 7]), np.array([5.0, 5.0]), facts.need, nothing, none)
+leaf = np.zeros(1, np.int64)
+trees = Trees(leaf, leaf - 1, one[:1], leaf > 0, leaf, leaf, one[:1], 0.0, 0)
+ranker = Ranker(trees, 1.0, 0.0, 0.5)
+items, chances, matrix = ranked(ranker, facts, shopper, 0, 6.0, 0.5, 10)
+assert items.tolist() == [1, 2] and ranker.contributions(matrix).shape == (2, len(NAMES))
+own = shopper.items
+states(one[:2] > 0, own.baskets, 6.0 - own.last, own_cycle(own.gap, own.baskets, one[:2]))
+past = SessionNeighbours.of(np.array([0, 0]), np.array([0, 1]), np.array([0.0, 1.0]), 2, Decay())
+assert past.next(np.array([0]), 1.0)[0].tolist() == [0, 1]
+print(*{name.split(".")[0] for name in sys.modules})
+"""
+
+
+def test_personal_offers_are_ranked_without_a_training_library():
+    run = subprocess.run(
+        [sys.executable, "-c", STORY],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    loaded = set(run.stdout.split())
+    assert "numpy" in loaded
+    assert not loaded & (WORKER_LIBRARIES | {"pandas"})
