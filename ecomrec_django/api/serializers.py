@@ -64,7 +64,7 @@ class StrictSerializer(serializers.Serializer):
 
 class TokenField(serializers.RegexField):
     def __init__(self, **options: Any) -> None:
-        super().__init__(r"^[\w:-]+\Z", **options)
+        super().__init__(r"^[A-Za-z0-9_:-]+\Z", **options)
 
 
 class PlaceField(serializers.IntegerField):
