@@ -12,7 +12,8 @@ from ..conf import conf
 from ..serving.offers import MOST_ANCHORS, MOST_OFFERS
 
 MOST_REPORTS = 50
-_WHAT_A_REPORT_SAYS = ({"view"}, {"view", "id"}, {"block", "seen"}, {"block", "clicked"})
+# The fields of a report of each sort; a view need not have a name.
+SORTS_OF_REPORT = (("view", "id"), ("block", "seen"), ("block", "clicked"))
 
 
 class QuerySerializer(serializers.Serializer):
@@ -86,7 +87,7 @@ class ReportSerializer(StrictSerializer):
     clicked = PlaceField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if set(attrs) not in _WHAT_A_REPORT_SAYS:
+        if set(attrs) != {"view"} and not any(set(attrs) == set(sort) for sort in SORTS_OF_REPORT):
             raise serializers.ValidationError(_("A report is a view, a block with seen, or a block with clicked."))
         return attrs
 
