@@ -174,6 +174,35 @@ def test_a_page_from_a_cache_reports_its_view_and_gets_the_cookie_from_the_answe
     assert recorded(real_shop, window)["events"] == [["view_item", product[0]]]
 
 
+def test_whoever_leaves_early_has_still_seen_the_offers(shopper, product, real_shop):
+    window = shopper(height=2000)
+    window.page.goto(product[1])
+    window.page.wait_for_timeout(1500)
+    window.page.goto("/")
+    window.page.wait_for_load_state("networkidle")
+    assert {row[0] for row in recorded(real_shop, window)["seen"]} == {"upgrade_to", "bought_with"}
+
+
+def test_where_no_beacon_gets_through_a_request_does(shopper, product, real_shop):
+    window = shopper(height=2000)
+    window.page.add_init_script("navigator.sendBeacon = () => false")
+    with window.page.expect_response("**/beacon/") as answer:
+        window.page.goto(product[1])
+    assert answer.value.status == 204
+    assert recorded(real_shop, window)["seen"]
+
+
+def test_a_page_rendered_ahead_reports_nothing_until_somebody_looks(shopper, product):
+    window = shopper(height=2000)
+    window.page.add_init_script("Object.defineProperty(document, 'prerendering', {value: true})")
+    window.page.goto(product[1])
+    window.page.wait_for_timeout(3500)
+    assert window.reports == []
+    window.page.evaluate("document.dispatchEvent(new Event('prerenderingchange'))")
+    window.page.wait_for_timeout(3500)
+    assert said(window, "seen")
+
+
 def test_what_is_swapped_in_is_observed_and_what_is_swapped_out_let_go(shopper, product, other, real_shop):
     window = shopper(height=2000)
     page = window.page
