@@ -42,8 +42,9 @@ DEFAULTS: dict[str, Any] = {
     "THREADS": 2,
     # Releases kept for roll back, the published one included.
     "RELEASES_KEPT": 3,
-    # DRF throttle rates of the public endpoints.
+    # DRF throttle rates of the public endpoints, and of what pages report, which many shoppers of one address may.
     "THROTTLE": "120/min",
+    "BEACON_THROTTLE": "600/min",
 }
 
 # Keys whose values are dotted paths, resolved on first use.

@@ -2,6 +2,8 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from .api.beacon import BeaconView
+from .api.consent import ConsentView
 from .api.views import OffersView
 
 app_name = "ecomrec"
@@ -9,4 +11,6 @@ app_name = "ecomrec"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/bought-with/", OffersView.as_view(strategy="bought_with"), name="bought-with"),
     path("api/upgrade-to/", OffersView.as_view(strategy="upgrade_to"), name="upgrade-to"),
+    path("api/consent/", ConsentView.as_view(), name="consent"),
+    path("beacon/", BeaconView.as_view(), name="beacon"),
 ]

@@ -48,6 +48,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "example_shop.cart.context",
+                "example_shop.views.privacy.context",
             ],
         },
     },

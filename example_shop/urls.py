@@ -5,7 +5,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
 from .forms import LoginForm
-from .views import account, catalog, checkout
+from .views import account, catalog, checkout, privacy
 
 urlpatterns = [
     path("", catalog.home, name="home"),
@@ -31,6 +31,8 @@ urlpatterns = [
         name="login",
     ),
     path("account/logout/", LogoutView.as_view(), name="logout"),
+    path("privacy/", privacy.privacy, name="privacy"),
+    path("privacy/consent/", privacy.consent, name="consent"),
     path("admin/", admin.site.urls),
     path("ecomrec/", include("ecomrec_django.urls")),
     *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),

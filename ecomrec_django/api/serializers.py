@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -9,6 +10,10 @@ from rest_framework import serializers
 
 from ..conf import conf
 from ..serving.offers import MOST_ANCHORS, MOST_OFFERS
+
+MOST_REPORTS = 50
+# The fields of a report of each sort; a view need not have a name.
+SORTS_OF_REPORT = (("view", "id"), ("block", "seen"), ("block", "clicked"))
 
 
 class QuerySerializer(serializers.Serializer):
@@ -44,4 +49,61 @@ class OfferSerializer(serializers.Serializer):
 class BlockSerializer(serializers.Serializer):
     strategy = serializers.CharField()
     release = serializers.IntegerField(allow_null=True)
+    token = serializers.CharField(help_text=_("Names this block when its offers are reported as seen or clicked."))
     offers = OfferSerializer(many=True)
+
+
+class StrictSerializer(serializers.Serializer):
+    """Refuses what it does not know, by name."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = data.keys() - self.fields.keys() if isinstance(data, Mapping) else ()
+        if unknown:
+            raise serializers.ValidationError({name: [_("There is no such field.")] for name in sorted(unknown)})
+        return super().to_internal_value(data)
+
+
+class TokenField(serializers.RegexField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(r"^[A-Za-z0-9_:-]+\Z", **options)
+
+
+class PlaceField(serializers.IntegerField):
+    """The place of an offer in its block, 1 first."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=1, max_value=MOST_OFFERS, **options)
+
+
+class ReportSerializer(StrictSerializer):
+    """A product page that was opened, offers that came into view, or one that was clicked."""
+
+    view = TokenField(required=False, help_text=_("Token of a product page that was opened."))
+    id = serializers.RegexField(
+        r"^[0-9a-f]{32}\Z", required=False, help_text=_("Random name of this view, so that it counts once.")
+    )
+    block = TokenField(required=False, help_text=_("Token of a block."))
+    seen = serializers.ListField(child=PlaceField(), required=False, min_length=1, max_length=MOST_OFFERS)
+    clicked = PlaceField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if set(attrs) != {"view"} and not any(set(attrs) == set(sort) for sort in SORTS_OF_REPORT):
+            raise serializers.ValidationError(_("A report is a view, a block with seen, or a block with clicked."))
+        return attrs
+
+
+class ReportsSerializer(StrictSerializer):
+    reports: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=ReportSerializer(), min_length=1, max_length=MOST_REPORTS
+    )
+
+
+class AnswerSerializer(StrictSerializer):
+    agree = serializers.BooleanField(help_text=_("Whether this shopper agrees to be recorded."))
+
+
+class ConsentSerializer(serializers.Serializer):
+    agreed = serializers.BooleanField()
+    chosen = serializers.BooleanField(help_text=_("Whether this shopper has said yes or no in this browser."))
+    signalled = serializers.BooleanField(help_text=_("Whether the browser itself asks not to be recorded."))
+    policy = serializers.CharField()

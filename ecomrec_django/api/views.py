@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer
@@ -11,10 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ..conf import conf
-from ..serving.failures import note_failure
 from ..serving.offers import offers
-from ..serving.page import page_of
 from .serializers import BlockSerializer, QuerySerializer
 from .throttling import OffersThrottle
 
@@ -37,16 +32,9 @@ class OffersView(APIView):
         query = asked.validated_data
         # The adapter sees the shop's own request, as on a page.
         customer = request._request
-        anchors = self._cart(customer) if query["cart"] else query["item"]
+        anchors = None if query["cart"] else query["item"]
         block = offers(customer, self.strategy, anchors, query["limit"])
         response = Response(BlockSerializer(block).data)
         patch_cache_control(response, private=True, no_cache=True)
         patch_vary_headers(response, ["Cookie"])
         return response
-
-    def _cart(self, customer: Any) -> list[str]:
-        try:
-            return list(page_of(customer, conf.CATALOG()).cart)
-        except Exception as error:
-            note_failure(self.strategy, error)
-            return []

@@ -120,6 +120,7 @@ class Omission(models.Model):
         REFUSED = "refused", _("no consent, or a privacy signal of the browser")
         WITHDRAWN = "withdrawn", _("consent withdrawn")
         DUPLICATE = "duplicate", _("the same again within moments")
+        FORGED = "forged", _("not signed by this shop")
         BURST = "burst", _("too many by one visitor within a minute")
         FUTURE = "future", _("a time in the future")
         STALE = "stale", _("too old to be a page view of today")

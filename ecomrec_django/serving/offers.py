@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ from .page import Page, page_of
 from .reasons import sentence
 from .registry import strategy_named
 from .stored import Stored, stored_for
+from .tokens import seal_block
 
 MOST_ANCHORS = 50
 MOST_OFFERS = 20
@@ -44,14 +45,22 @@ class BlockOffer:
 
 @dataclass(frozen=True)
 class OfferBlock:
-    """The offers of one strategy; empty if nothing sound is left."""
+    """The offers of one strategy; empty if nothing sound is left. ``anchor``: see `tokens.SealedBlock`."""
 
     strategy: str
     release: int | None = None
     offers: list[BlockOffer] = field(default_factory=list)
+    anchor: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.offers)
+
+    @cached_property
+    def token(self) -> str:
+        """What a browser reports this block with; "" for an empty one."""
+        if not self.offers:
+            return ""
+        return seal_block(self.strategy, self.release, self.anchor, [offer.item for offer in self.offers])
 
 
 @dataclass(frozen=True)
@@ -63,16 +72,20 @@ class Examination:
     left_out: list[LeftOut]
 
 
-def offers(request: HttpRequest | None, strategy: str, anchors: Iterable[Any], limit: int | None = None) -> OfferBlock:
-    """The block of ``strategy`` beside ``anchors`` (external ids or live products).
+def offers(
+    request: HttpRequest | None, strategy: str, anchors: Iterable[Any] | None, limit: int | None = None
+) -> OfferBlock:
+    """The block of ``strategy`` beside ``anchors`` (external ids or live products; None: the customer's cart).
 
     Whatever fails inside is logged and counted, and the block is empty.
     """
     try:
         catalog = conf.CATALOG()
         page = page_of(request, catalog)
-        found = examine(page, strategy, anchors, conf.LIMIT if limit is None else limit)
-        block = OfferBlock(strategy, found.release, [present(catalog, request, kept) for kept in found.kept])
+        given = page.cart if anchors is None else list(anchors)
+        found = examine(page, strategy, given, conf.LIMIT if limit is None else limit)
+        kept = [present(catalog, request, one) for one in found.kept]
+        block = OfferBlock(strategy, found.release, kept, "" if anchors is None else _only(catalog, given))
         page.shown.update(offer.item for offer in block.offers)
     except Exception as error:
         note_failure(strategy, error)
@@ -150,6 +163,12 @@ def anchors_by_id(catalog: Catalog, anchors: Iterable[Any]) -> dict[str, Any]:
         if len(found) == MOST_ANCHORS:
             break
     return found
+
+
+def _only(catalog: Catalog, anchors: Iterable[Any]) -> str:
+    """External id of the one anchor; "" if there are several."""
+    first, *others = anchors_by_id(catalog, anchors) or [""]
+    return "" if others else first
 
 
 def candidates(stored: Mapping[str, Stored]) -> list[Offer]:

@@ -79,7 +79,8 @@ def read(strategy: str, anchors: Iterable[str]) -> dict[str, Stored]:
     with _savepoint():
         for kind, anchor, aisle, number, text in _rows_of(strategy, ids):
             if kind == "item":
-                aisles[anchor], release = aisle or 0, number or release
+                # MariaDB answers with a Decimal, since the other rows' positions are unsigned.
+                aisles[anchor], release = aisle or 0, int(number) if number else release
             elif kind == "list":
                 own[anchor] = text
             elif kind == "category":

@@ -12,6 +12,9 @@ from django.conf import settings
 from django.db.models import Model
 from django.template import engines
 from django.template.loader import select_template
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
@@ -19,6 +22,8 @@ from ..conf import conf
 from ..serving.failures import note_failure
 from ..serving.offers import offers
 from ..serving.page import page_of
+from ..serving.tokens import seal_item
+from ..tracking.cleaning import clean_item
 
 logger = logging.getLogger(__name__)
 register = template.Library()
@@ -36,6 +41,37 @@ def upgrade_to(context: template.Context, subject: Any, limit: int | None = None
     return block(context, "upgrade_to", subject, limit, title or gettext("Worth a look"))
 
 
+@register.simple_tag
+def ecomrec_scripts(view: Any = None) -> SafeString:
+    """The script that reports what was seen and clicked, and the view of the product ``view`` where one is given."""
+    try:
+        source, address, token = static("ecomrec/ecomrec.js"), reverse("ecomrec:beacon"), _sealed(view)
+        shown = format_html(' data-view="{}"', token) if token else ""
+        return format_html('<script src="{}" defer data-url="{}"{}></script>', source, address, shown)
+    except Exception as error:
+        note_failure("scripts", error, "The page reports nothing")
+        return mark_safe("")
+
+
+@register.simple_tag
+def ecomrec_view(product: Any) -> SafeString:
+    """The attribute that lets an element report a view when it comes into a page: ``<main {% ecomrec_view p %}>``."""
+    try:
+        token = _sealed(product)
+        return format_html('data-ecomrec-view="{}"', token) if token else mark_safe("")
+    except Exception as error:
+        note_failure("scripts", error, "The view of a product is not reported")
+        return mark_safe("")
+
+
+def _sealed(product: Any) -> str:
+    """The token of a product or its id; "" where there is none."""
+    if product is None or product == "":
+        return ""
+    known = isinstance(product, str | int)
+    return seal_item(clean_item(str(product) if known else conf.CATALOG().external_id(product)))
+
+
 def block(context: template.Context, strategy: str, subject: Any, limit: int | None, title: str) -> SafeString:
     """The rendered block; empty if nothing sound is left or something fails."""
     request = context.get("request")
@@ -43,7 +79,7 @@ def block(context: template.Context, strategy: str, subject: Any, limit: int | N
         logger.warning('{%% %s %%} needs the request: add the "request" context processor.', strategy)
         return mark_safe("")
     try:
-        found = offers(request, strategy, anchors_of(subject, request), limit)
+        found = offers(request, strategy, anchors_of(subject), limit)
         if not found:
             return mark_safe("")
         page = page_of(request, conf.CATALOG())
@@ -73,18 +109,17 @@ def _chosen(loaded: tuple[Any, ...], strategy: str, name: str) -> Any:
     return select_template([f"ecomrec/{strategy}/{name}", f"ecomrec/{name}"])
 
 
-def anchors_of(subject: Any, request: Any) -> list[Any]:
-    """A product, an id or several of them as they are; anything else (the shop's cart) is the customer's cart."""
+def anchors_of(subject: Any) -> list[Any] | None:
+    """A product, an id or several of them as they are; None, which is the customer's cart, for anything else."""
     if subject is None or subject == "":
         return []
     if isinstance(subject, str | int):
         return [subject]
-    catalog = conf.CATALOG()
-    if isinstance(subject, catalog._model()):
+    if isinstance(subject, conf.CATALOG()._model()):
         return [subject]
     if isinstance(subject, list | tuple | set | frozenset) or _is_queryset(subject):
         return list(subject)
-    return list(page_of(request, catalog).cart)
+    return None
 
 
 def _is_queryset(subject: Any) -> bool:

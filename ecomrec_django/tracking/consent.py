@@ -24,6 +24,11 @@ def opt_out(request: HttpRequest) -> bool:
     return request.COOKIES.get(CONSENT_COOKIE) != REFUSED
 
 
+def chosen(request: HttpRequest) -> bool:
+    """Whether this shopper has said yes or no in this browser."""
+    return request.COOKIES.get(CONSENT_COOKIE) in {AGREED, REFUSED}
+
+
 def signalled(request: HttpRequest) -> bool:
     """Whether the browser sends Global Privacy Control or Do Not Track, which outweigh any consent."""
     return request.headers.get("Sec-GPC") == "1" or request.headers.get("DNT") == "1"

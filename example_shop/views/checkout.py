@@ -3,9 +3,11 @@
 from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
+from ecomrec_django.tracking import track
+
+from ..addresses import own_address
 from ..cart import MOST_LINES, Cart
 from ..forms import AddForm, CheckoutForm, UpdateForm
 from ..models import Order, Product
@@ -32,10 +34,9 @@ def shared(request):
 @require_POST
 def take(request):
     """Put one piece of each product of a shared cart into one's own."""
-    cart = Cart(request)
     for product in Product.objects.filter(sku__in=request.POST.getlist("sku")[:MOST_LINES]):
-        if product.buyable and product.sku not in cart.quantities:
-            cart.add(product.sku, 1)
+        if product.buyable and product.sku not in Cart(request).quantities:
+            _put(request, product.sku, 1)
     return redirect("cart")
 
 
@@ -48,16 +49,18 @@ def add(request):
     elif not product.buyable:
         messages.error(request, f"“{product.title}” cannot be ordered at the moment.")
     else:
-        Cart(request).add(product.sku, form.cleaned_data["quantity"])
+        there = Cart(request).quantities.get(product.sku, 0)
+        _put(request, product.sku, there + form.cleaned_data["quantity"])
         messages.success(request, f"“{product.title}” is in your cart.")
-    return redirect(_next(request))
+    return redirect(own_address(request, "cart"))
 
 
 @require_POST
 def update(request):
     form = UpdateForm(request.POST)
     if form.is_valid():
-        Cart(request).set(form.cleaned_data["sku"], form.cleaned_data["quantity"])
+        if form.cleaned_data["sku"] in Cart(request).quantities:
+            _put(request, form.cleaned_data["sku"], form.cleaned_data["quantity"])
     else:
         messages.error(request, "Please give a quantity from 0 to 99.")
     return redirect("cart")
@@ -92,9 +95,13 @@ def order(request, number):
     return render(request, "shop/order.html", {"order": order, "own": own})
 
 
-def _next(request):
-    """Back to the page with the button, if it is one of ours."""
-    address = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure()):
-        return address
-    return "cart"
+def _put(request, sku, quantity):
+    """Let the cart hold so many pieces of a product, and tell the recommendations what changed."""
+    cart = Cart(request)
+    before = cart.quantities.get(sku, 0)
+    cart.set(sku, quantity)
+    change = cart.quantities.get(sku, 0) - before
+    if change > 0:
+        track.add_to_cart(request, sku, change)
+    elif change < 0:
+        track.remove_from_cart(request, sku, -change)

@@ -1,7 +1,10 @@
 import pytest
+from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.urls import reverse
 
+from ecomrec_django.api.throttling import AddressThrottle
+from ecomrec_django.serving.tokens import open_block
 from ecomrec_django.testing import override_ecomrec, publish_offers
 from tests.serving.catalogs import CartCatalog
 
@@ -14,8 +17,10 @@ def release(host):
 
 
 def test_offers_come_with_all_a_page_needs(client, release):
-    response = client.get(URL, {"item": "1", "limit": "1"})
-    assert response.json() == {
+    answer = client.get(URL, {"item": "1", "limit": "1"}).json()
+    shown = open_block(answer.pop("token"))
+    assert shown[1:] == ("bought_with", release.pk, "", "1", ["2"])
+    assert answer == {
         "strategy": "bought_with",
         "release": release.pk,
         "offers": [
@@ -61,8 +66,19 @@ def test_a_wrong_question_is_answered_with_what_is_wrong(client, query, field):
     assert list(response.json()) == [field]
 
 
-def test_an_item_nobody_knows_has_no_offers(client):
-    assert client.get(URL, {"item": "no such"}).json()["offers"] == []
+def test_an_item_nobody_knows_has_no_offers_and_nothing_to_report(client):
+    answer = client.get(URL, {"item": "no such"}).json()
+    assert (answer["offers"], answer["token"]) == ([], "")
+
+
+def test_addresses_and_accounts_are_kept_as_keyed_hashes_alone(client, monkeypatch):
+    kept = []
+    monkeypatch.setattr(AddressThrottle.cache, "set", lambda key, *args: kept.append(key))
+    client.get(URL, {"item": "1"}, REMOTE_ADDR="203.0.113.7")
+    client.force_login(get_user_model().objects.create_user("ada", pk=4711))
+    client.get(URL, {"item": "1"}, REMOTE_ADDR="203.0.113.7")
+    assert len(set(kept)) == 2
+    assert not any("203.0.113.7" in key or "4711" in key for key in kept)
 
 
 def test_the_other_strategy_has_its_own_address(client):

@@ -9,6 +9,9 @@ from playwright.sync_api import sync_playwright
 AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
 # Where screenshots go; by default into the test's temporary folder.
 SCREENSHOTS = os.environ.get("SCREENSHOTS")
+# A headless browser calls itself one, and is then taken for the program that it is. The name is given to the whole
+# browser: what a page sends while it is left does not know the name of its window.
+USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +20,8 @@ def chromium():
     assert program, "The browser tests need Chromium. On Debian: apt-get install chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+            executable_path=program,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", f"--user-agent={USER_AGENT}"],
         )
         yield browser
         browser.close()
@@ -26,8 +30,9 @@ def chromium():
 class Visit:
     """One browser window, which remembers everything that went wrong in it."""
 
-    def __init__(self, browser, address, width, folder):
-        self.context = browser.new_context(base_url=address, viewport={"width": width, "height": 900})
+    def __init__(self, browser, address, width, folder, height=900, **options):
+        size = {"width": width, "height": height}
+        self.context = browser.new_context(base_url=address, viewport=size, **options)
         self.page = self.context.new_page()
         self.folder = folder
         self.faults = []
@@ -66,10 +71,10 @@ def visit(chromium, address, tmp_path):
     """Opens a window of a given width; the test fails if anything went wrong in it."""
     opened = []
 
-    def open_window(width):
+    def open_window(width, **options):
         folder = Path(SCREENSHOTS) / str(width) if SCREENSHOTS else tmp_path
         folder.mkdir(parents=True, exist_ok=True)
-        opened.append(Visit(chromium, address, width, folder))
+        opened.append(Visit(chromium, address, width, folder, **options))
         return opened[-1]
 
     yield open_window

@@ -1,9 +1,16 @@
+import gzip
+import re
+from pathlib import Path
+
 import pytest
+from django.contrib.staticfiles import finders
 from django.template import Context, Template
 from django.test import RequestFactory
 from django.utils import translation
 
+from ecomrec_django.models import Release
 from ecomrec_django.serving.failures import failures
+from ecomrec_django.serving.tokens import open_block, open_item
 from ecomrec_django.testing import publish_offers
 from tests.hosts.models import IntegerProduct
 
@@ -94,3 +101,58 @@ def test_a_block_with_nothing_sound_renders_nothing(request_, source):
 def test_without_a_request_nothing_is_rendered_and_the_log_says_why(caplog):
     assert render("{% bought_with '1' %}") == ""
     assert "context processor" in caplog.text
+
+
+def test_a_block_carries_its_token_and_each_offer_its_place(request_):
+    html = render("{% bought_with '1' %}", request=request_)
+    token = re.search(r'<section [^>]*data-ecomrec-block="([^"]+)"', html)[1]
+    assert open_block(token)[1:] == ("bought_with", Release.objects.get().pk, "", "1", ["2", "3"])
+    places = re.findall(r'<li [^>]*data-ecomrec-offer="(\d)".*?/product/(\d)/', html, re.DOTALL)
+    assert places == [("1", "2"), ("2", "3")]
+
+
+def test_a_shop_with_its_own_offers_reports_them_all_the_same(settings, tmp_path):
+    (tmp_path / "ecomrec").mkdir()
+    (tmp_path / "ecomrec" / "offer.html").write_text("<b>{{ offer.title }}</b>")
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    html = render("{% bought_with '1' %}", request=RequestFactory().get("/"))
+    assert '<li class="ecomrec-offer" data-ecomrec-offer="2"><b>Title 3</b></li>' in html
+    assert "data-ecomrec-block" in html
+
+
+def test_the_block_beside_a_cart_names_no_anchor(request_):
+    request_.cart_ids = ["1"]
+    html = render("{% bought_with cart %}", cart=object(), request=request_)
+    assert open_block(re.search(r'data-ecomrec-block="([^"]+)"', html)[1]).anchor == ""
+
+
+def test_the_script_is_a_file_that_comes_late_and_knows_where_to_report():
+    assert render("{% ecomrec_scripts %}") == (
+        '<script src="/static/ecomrec/ecomrec.js" defer data-url="/ecomrec/beacon/"></script>'
+    )
+
+
+@pytest.mark.parametrize("product", ["7", 7, IntegerProduct(pk=7)], ids=["id", "number", "product"])
+def test_the_script_and_an_element_name_the_product_that_the_page_shows(product):
+    for source, attribute in (("{% ecomrec_scripts view=it %}", "view"), ("{% ecomrec_view it %}", "ecomrec-view")):
+        html = render(source, it=product)
+        assert open_item(re.search(rf'data-{attribute}="([^"]+)"', html)[1]) == "7"
+
+
+@pytest.mark.parametrize("product", [None, "", "x" * 129], ids=["none", "missing", "too long"])
+def test_what_is_no_product_is_not_named(product):
+    assert "data-view" not in render("{% ecomrec_scripts view=it %}", it=product)
+    assert render("{% ecomrec_view it %}", it=product) == ""
+
+
+def test_a_shop_without_our_addresses_has_its_page_without_the_script(settings):
+    settings.ROOT_URLCONF = "tests.admin.urls"
+    assert render("before {% ecomrec_scripts %} after") == "before  after"
+    assert failures == {("scripts", "NoReverseMatch"): 1}
+
+
+def test_the_script_is_small_and_keeps_its_hands_off_cookies_and_storage():
+    script = Path(finders.find("ecomrec/ecomrec.js")).read_text()
+    assert len(gzip.compress(script.encode())) < 2048
+    for word in ("cookie", "localStorage", "sessionStorage", "indexedDB", "eval(", "innerHTML", "new Function"):
+        assert word not in re.sub(r"//.*", "", script)

@@ -1,0 +1,57 @@
+"""What drf-spectacular cannot see of the endpoints. Import this module where the shop makes its OpenAPI schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiViewExtension
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+
+from .beacon import BeaconView
+from .consent import ConsentView
+from .serializers import SORTS_OF_REPORT, AnswerSerializer, QuerySerializer, ReportSerializer, ReportsSerializer
+from .views import OffersView
+
+_NOTHING = {204: OpenApiResponse(description="Nothing to say.")}
+
+
+class _Offers(OpenApiViewExtension):
+    target_class = OffersView
+
+    def view_replacement(self) -> Any:
+        return extend_schema(parameters=[QuerySerializer])(_subclass(OffersView))
+
+
+class _Beacon(OpenApiViewExtension):
+    target_class = BeaconView
+
+    def view_replacement(self) -> Any:
+        return extend_schema(request=ReportsSerializer, responses=_NOTHING)(_subclass(BeaconView))
+
+
+class _Consent(OpenApiViewExtension):
+    target_class = ConsentView
+
+    def view_replacement(self) -> Any:
+        return extend_schema(methods=["POST"], request=AnswerSerializer, responses=_NOTHING)(_subclass(ConsentView))
+
+
+class _Report(OpenApiSerializerExtension):
+    target_class = ReportSerializer
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        whole = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        sorts = [
+            {
+                "type": "object",
+                "properties": {name: whole["properties"][name] for name in sort},
+                "required": [name for name in sort if name != "id"],
+                "additionalProperties": False,
+            }
+            for sort in SORTS_OF_REPORT
+        ]
+        return {"description": whole["description"], "oneOf": sorts}
+
+
+def _subclass(view: type) -> type:
+    return type(view.__name__, (view,), {})

@@ -1,0 +1,50 @@
+"""Signed tokens: a page says in them what it showed, so that a browser can report it and cannot invent it."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.core import signing
+
+# A block may be reported for so long: pages lie in caches and open windows.
+BLOCK_AGE = timedelta(days=7)
+_BLOCK_SALT = "ecomrec_django.block"
+_ITEM_SALT = "ecomrec_django.item"
+
+
+class SealedBlock(NamedTuple):
+    """What one rendering of a block showed. ``nonce`` names the rendering; ``arm`` is "" outside of experiments.
+
+    ``anchor`` is the external id of the product that the block stands beside, "" beside a cart or several products;
+    ``items`` are the external ids of the offers, in the order of their places.
+    """
+
+    nonce: str
+    strategy: str
+    release: int | None
+    arm: str
+    anchor: str
+    items: list[str]
+
+
+def seal_block(strategy: str, release: int | None, anchor: str, items: list[str], arm: str = "") -> str:
+    """The token of one rendering of a block: letters, digits, ``-``, ``_`` and ``:``."""
+    block = SealedBlock(secrets.token_urlsafe(9), strategy, release, arm, anchor, items)
+    return signing.TimestampSigner(salt=_BLOCK_SALT).sign_object(block)
+
+
+def open_block(token: str) -> SealedBlock:
+    """Raises SignatureExpired for a token older than BLOCK_AGE, else BadSignature for one that is not ours."""
+    return SealedBlock(*signing.TimestampSigner(salt=_BLOCK_SALT).unsign_object(token, max_age=BLOCK_AGE))
+
+
+def seal_item(item: str) -> str:
+    """The token of a product page. It is the same every time and stays good: such pages are kept by caches."""
+    return signing.Signer(salt=_ITEM_SALT).sign_object(item)
+
+
+def open_item(token: str) -> str:
+    """External id of the product; raises BadSignature for a token that is not ours."""
+    return signing.Signer(salt=_ITEM_SALT).unsign_object(token)

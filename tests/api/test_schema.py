@@ -1,0 +1,104 @@
+"""Requests made up from the OpenAPI schema, right and wrong ones, against the shop in process."""
+
+from contextlib import closing
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from drf_spectacular.generators import SchemaGenerator
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+
+import ecomrec_django.api.schema  # noqa: F401
+from ecomrec_django.models import Event, Impression, Visitor
+from ecomrec_django.serving.tokens import seal_block, seal_item
+from ecomrec_django.testing import override_ecomrec, publish_offers
+from ecomrec_django.tracking.consent import CONSENT_COOKIE
+from ecomrec_django.tracking.visitors import COOKIE, token_key
+from example_shop.models import Product
+
+EXAMPLES = 60
+TOKEN = "a" * 32
+COOKIES = {COOKIE: TOKEN, CONSENT_COOKIE: "yes"}
+HEADERS = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
+RIGHT, WRONG = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
+REQUESTS = [
+    ("/ecomrec/beacon/", "POST", RIGHT),
+    ("/ecomrec/beacon/", "POST", WRONG),
+    ("/ecomrec/api/consent/", "GET", RIGHT),
+    ("/ecomrec/api/consent/", "POST", RIGHT),
+    ("/ecomrec/api/consent/", "POST", WRONG),
+    ("/ecomrec/api/bought-with/", "GET", RIGHT),
+    ("/ecomrec/api/bought-with/", "GET", WRONG),
+    ("/ecomrec/api/upgrade-to/", "GET", RIGHT),
+    ("/ecomrec/api/upgrade-to/", "GET", WRONG),
+]
+
+
+@pytest.fixture(autouse=True)
+def _shop(db):
+    for sku in "abc":
+        Product.objects.create(sku=sku, title=sku, price=1)
+    publish_offers({"bought_with": {"a": ["b", "c"]}})
+    # The end of a request would close the connection that holds this test's transaction.
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    with override_ecomrec(THROTTLE=None, BEACON_THROTTLE=None):
+        yield
+    for signal in signals:
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def operations(settings):
+    settings.REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
+    schema = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(public=True))
+    schema.app = to_its_end(get_wsgi_application())
+    return schema
+
+
+def to_its_end(application):
+    """As a server does: reads the answer, then closes it, which is when things are recorded."""
+
+    def answer(environ, start_response):
+        with closing(application(environ, start_response)) as response:
+            return [b"".join(response)]
+
+    return answer
+
+
+def signed(body):
+    """Every other token is replaced by a true one, which no generator would guess."""
+    reports = body.get("reports") if isinstance(body, dict) else None
+    for report in reports if isinstance(reports, list) else ():
+        if isinstance(report, dict):
+            if isinstance(report.get("view"), str) and len(report["view"]) % 2:
+                report["view"] = seal_item("a")
+            if isinstance(report.get("block"), str) and len(report["block"]) % 2:
+                report["block"] = seal_block("bought_with", 1, "a", ["b"] * 20)
+    return body
+
+
+@pytest.mark.parametrize(("path", "method", "mode"), REQUESTS)
+def test_no_request_fails_or_says_what_a_browser_may_not_say(path, method, mode, operations):
+    answers = set()
+
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+    @given(operations[path][method].as_strategy(generation_mode=mode))
+    def send(case):
+        case.body = signed(case.body)
+        answer = case.call(headers=HEADERS, cookies=COOKIES)
+        assert answer.status_code < 500
+        answers.add(answer.status_code)
+
+    send()
+    assert answers & ({200, 204} if mode is RIGHT else {400})
+    assert set(Event.objects.values_list("kind", flat=True)) <= {"view_item", "select_item"}
+    assert not Event.objects.exclude(price=None, rating=None, quantity=1).exists()
+    assert set(Visitor.objects.values_list("key", flat=True)) <= {token_key(TOKEN)}
+    if (path, mode) == ("/ecomrec/beacon/", RIGHT):
+        assert Event.objects.filter(kind="view_item").exists()
+        assert Impression.objects.exclude(clicked=None).exists()

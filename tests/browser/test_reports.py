@@ -1,0 +1,310 @@
+"""What a real browser reports of our offers, and what becomes of it in the shop's database."""
+
+import json
+import re
+from urllib.request import urlopen
+
+import pytest
+
+from ecomrec_django.tracking.consent import CONSENT_COOKIE
+from ecomrec_django.tracking.visitors import COOKIE, token_key
+
+pytestmark = pytest.mark.browser
+
+# Two products whose pages show offers, each with its token, and the number of the release.
+PRODUCTS = """
+import json
+from django.http import HttpRequest
+from ecomrec_django.models import Publication
+from ecomrec_django.serving.offers import offers
+from ecomrec_django.serving.tokens import seal_item
+from example_shop.models import Product
+found = []
+for product in Product.objects.filter(stock__gt=5).order_by("-sold"):
+    if all(len(offers(HttpRequest(), strategy, [product]).offers) > 1 for strategy in ("bought_with", "upgrade_to")):
+        found.append([product.sku, product.get_absolute_url(), seal_item(product.sku)])
+        if len(found) == 2:
+            break
+print(json.dumps([Publication.objects.get().release_id, *found]))
+"""
+RECORDED = """
+import json
+from ecomrec_django.models import Event, Impression
+events = Event.objects.filter(visitor__key={visitor!r}).order_by("id")
+seen = Impression.objects.filter(visitor__key={visitor!r}).order_by("id")
+where = ("strategy", "release", "anchor__external_id", "position", "item__external_id", "clicked")
+print(json.dumps({{
+    "events": list(events.values_list("kind", "item__external_id")),
+    "seen": [[*shown, clicked is not None] for *shown, clicked in seen.values_list(*where)],
+}}))
+"""
+COUNTS = """
+from ecomrec_django.models import Event, Impression, Visitor
+print(Event.objects.exclude(kind="purchase").count(), Impression.objects.count(), Visitor.objects.count())
+"""
+# The driver does not see what a beacon holds.
+LISTEN = """
+const send = navigator.sendBeacon.bind(navigator);
+navigator.sendBeacon = (url, blob) => { blob.text().then(heard); return send(url, blob); };
+"""
+
+
+@pytest.fixture(scope="module")
+def known(real_shop, address):
+    return json.loads(real_shop.ask(PRODUCTS))
+
+
+@pytest.fixture(scope="module")
+def release(known):
+    return known[0]
+
+
+@pytest.fixture(scope="module")
+def product(known):
+    """(sku, address, token) of a product whose page shows offers."""
+    return known[1]
+
+
+@pytest.fixture(scope="module")
+def other(known):
+    return known[2]
+
+
+@pytest.fixture
+def shopper(visit, address):
+    """Opens a window of somebody who agreed to be recorded; ``reports`` holds what it sent."""
+
+    def open_window(width=1280, height=900, agreed=True, **options):
+        window = visit(width, height=height, **options)
+        if agreed:
+            window.context.add_cookies([{"name": CONSENT_COOKIE, "value": "yes", "url": address}])
+        window.reports = []
+        window.page.expose_function("heard", lambda body: window.reports.extend(json.loads(body)["reports"]))
+        window.page.add_init_script(LISTEN)
+        return window
+
+    return open_window
+
+
+def said(window, name):
+    """What was reported under ``name``: places seen, places clicked, or tokens of products viewed."""
+    return [report[name] for report in window.reports if name in report]
+
+
+def recorded(real_shop, window):
+    """What the shop knows of the owner of a window."""
+    token = next(cookie["value"] for cookie in window.context.cookies() if cookie["name"] == COOKIE)
+    return json.loads(real_shop.ask(RECORDED.format(visitor=token_key(token))))
+
+
+def show(page, part):
+    """Scroll until just so much (0 to 1) of the first offer is above the lower edge of the window."""
+    page.evaluate(
+        """part => {
+            const box = document.querySelector("[data-ecomrec-offer]").getBoundingClientRect();
+            scrollTo(0, scrollY + box.top + part * box.height - innerHeight);
+        }""",
+        part,
+    )
+
+
+def test_an_offer_is_seen_when_half_of_it_was_in_view_for_a_second(shopper, product, release, real_shop):
+    window = shopper(height=420)
+    page = window.page
+    page.goto(product[1])
+    # The banner of others would cover the edge; this shopper has answered.
+    assert not page.locator(".consent").count()
+    show(page, 0.4)
+    page.wait_for_timeout(1500)
+    show(page, 0.7)
+    page.wait_for_timeout(500)
+    show(page, 0)
+    page.wait_for_timeout(3500)
+    assert said(window, "seen") == []
+
+    in_view = page.locator("[data-ecomrec-block] >> nth=0").locator("[data-ecomrec-offer]").count()
+    show(page, 0.7)
+    page.wait_for_timeout(1300)
+    show(page, 0)
+    page.wait_for_timeout(2500)
+    assert [sorted(places) for places in said(window, "seen")] == [list(range(1, in_view + 1))]
+    show(page, 0.7)
+    page.wait_for_timeout(3500)
+    assert len(said(window, "seen")) == 1
+
+    seen = recorded(real_shop, window)["seen"]
+    shown = page.locator("[data-ecomrec-block] >> nth=0").locator("[data-ecomrec-offer] a.card-link").all()
+    skus = [link.get_attribute("href").removeprefix("/product/").strip("/") for link in shown]
+    assert sorted(seen, key=lambda row: row[3]) == [
+        ["upgrade_to", release, product[0], place, sku, False] for place, sku in enumerate(skus, 1)
+    ]
+
+
+@pytest.mark.parametrize("what", ["a.card-link", "button"], ids=["link", "button"])
+def test_a_click_is_tied_to_its_release_and_place(shopper, product, release, real_shop, what):
+    window = shopper()
+    page = window.page
+    page.goto(product[1])
+    offer = page.locator(".ecomrec-bought_with [data-ecomrec-offer='2']")
+    sku = offer.locator("a.card-link").get_attribute("href").removeprefix("/product/").strip("/")
+    with page.expect_navigation():
+        offer.locator(what).click()
+    page.wait_for_load_state("networkidle")
+    known = recorded(real_shop, window)
+    assert ["bought_with", release, product[0], 2, sku, True] in known["seen"]
+    assert ["select_item", sku] in known["events"]
+    assert ["view_item", product[0]] in known["events"]
+
+
+def test_a_page_from_a_cache_reports_its_view_and_gets_the_cookie_from_the_answer(shopper, product, address, real_shop):
+    html = urlopen(address + product[1]).read().decode()
+    html = html.replace(" defer data-url", f' defer data-view="{product[2]}" data-url')
+    window = shopper()
+    window.page.route("**/cached/", lambda route: route.fulfill(body=html, content_type="text/html"))
+    window.page.goto("/cached/")
+    assert COOKIE not in [cookie["name"] for cookie in window.context.cookies()]
+    with window.page.expect_response("**/beacon/") as answer:
+        pass
+    assert answer.value.status == 204
+    window.page.wait_for_timeout(300)
+    assert recorded(real_shop, window)["events"] == [["view_item", product[0]]]
+    window.page.goto("/cached/")
+    window.page.wait_for_timeout(2500)
+    assert len(said(window, "view")) == 2
+    assert recorded(real_shop, window)["events"] == [["view_item", product[0]]]
+
+
+def test_whoever_leaves_early_has_still_seen_the_offers(shopper, product, real_shop):
+    window = shopper(height=2000)
+    window.page.goto(product[1])
+    window.page.wait_for_timeout(1500)
+    window.page.goto("/")
+    window.page.wait_for_load_state("networkidle")
+    assert {row[0] for row in recorded(real_shop, window)["seen"]} == {"upgrade_to", "bought_with"}
+
+
+def test_where_no_beacon_gets_through_a_request_does(shopper, product, real_shop):
+    window = shopper(height=2000)
+    window.page.add_init_script("navigator.sendBeacon = () => false")
+    with window.page.expect_response("**/beacon/") as answer:
+        window.page.goto(product[1])
+    assert answer.value.status == 204
+    assert recorded(real_shop, window)["seen"]
+
+
+def test_a_page_rendered_ahead_reports_nothing_until_somebody_looks(shopper, product):
+    window = shopper(height=2000)
+    window.page.add_init_script("Object.defineProperty(document, 'prerendering', {value: true})")
+    window.page.goto(product[1])
+    window.page.wait_for_timeout(3500)
+    assert window.reports == []
+    window.page.evaluate("document.dispatchEvent(new Event('prerenderingchange'))")
+    window.page.wait_for_timeout(3500)
+    assert said(window, "seen")
+
+
+def test_what_is_swapped_in_is_observed_and_what_is_swapped_out_let_go(shopper, product, other, real_shop):
+    window = shopper(height=2000)
+    page = window.page
+    page.goto(product[1])
+    page.wait_for_selector("[data-ecomrec-block]")
+    page.evaluate(
+        """async ([address, token]) => {
+            const text = await (await fetch(address)).text();
+            const swapped = new DOMParser().parseFromString(text, "text/html").querySelector("main");
+            swapped.setAttribute("data-ecomrec-view", token);
+            document.querySelector("main").outerHTML = swapped.outerHTML;
+        }""",
+        other[1:],
+    )
+    page.wait_for_timeout(4500)
+    assert said(window, "view") == [other[2]]
+    seen = recorded(real_shop, window)["seen"]
+    assert seen
+    assert {row[2] for row in seen} == {other[0]}
+    assert ["view_item", other[0]] in recorded(real_shop, window)["events"]
+
+
+def test_a_script_that_a_swap_runs_again_reports_nothing_twice(shopper, product, other):
+    window = shopper(height=2000)
+    page = window.page
+    page.goto(product[1])
+    page.evaluate(
+        """token => {
+            const again = document.createElement("script");
+            const old = document.querySelector("script[data-url]");
+            again.src = old.src;
+            again.dataset.url = old.dataset.url;
+            again.dataset.view = token;
+            document.body.append(again);
+        }""",
+        other[2],
+    )
+    page.wait_for_timeout(4500)
+    assert said(window, "view") == [other[2]]
+    assert len(said(window, "seen")) == page.locator("[data-ecomrec-block]").count()
+
+
+@pytest.mark.parametrize(
+    "who",
+    [{"agreed": False}, {"extra_http_headers": {"Sec-GPC": "1"}}, {"extra_http_headers": {"DNT": "1"}}],
+    ids=["no consent", "global privacy control", "do not track"],
+)
+def test_whoever_does_not_agree_is_not_recorded(shopper, product, real_shop, who):
+    before = real_shop.ask(COUNTS)
+    window = shopper(height=2000, **who)
+    window.page.goto(product[1])
+    window.page.wait_for_timeout(3500)
+    window.page.locator(".ecomrec-bought_with a.card-link").first.click()
+    window.page.wait_for_load_state("networkidle")
+    assert said(window, "seen")
+    assert COOKIE not in [cookie["name"] for cookie in window.context.cookies()]
+    assert real_shop.ask(COUNTS) == before
+
+
+def test_a_browser_that_asks_scripts_for_privacy_sends_nothing(shopper, product):
+    window = shopper(height=2000)
+    window.page.add_init_script("Object.defineProperty(navigator, 'globalPrivacyControl', {value: true})")
+    window.page.goto(product[1])
+    window.page.wait_for_timeout(3500)
+    assert window.reports == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_choice_can_be_made_and_changed_without_javascript(visit, product, width):
+    window = visit(width, java_script_enabled=False)
+    page = window.page
+    page.goto(product[1])
+    banner = page.get_by_role("region", name="May we learn from your visit?")
+    banner.get_by_role("button", name="Yes, you may").click()
+    page.wait_for_url(f"**{product[1]}")
+    assert not banner.count()
+    page.get_by_role("contentinfo").get_by_role("link", name="Privacy").click()
+    page.get_by_role("button", name="I no longer agree").click()
+    page.get_by_role("button", name="I agree").wait_for()
+    assert {cookie["name"]: cookie["value"] for cookie in window.context.cookies()}[CONSENT_COOKIE] == "no"
+
+
+def test_nobody_who_has_signalled_is_asked(shopper):
+    window = shopper(agreed=False, extra_http_headers={"Sec-GPC": "1"})
+    window.page.goto("/")
+    assert not window.page.locator(".consent").count()
+    window.page.goto("/privacy/")
+    window.check("privacy")
+
+
+def test_every_page_works_under_a_policy_that_allows_nothing_inline(shopper, product):
+    window = shopper(height=2000, agreed=False)
+    policy = {"Content-Security-Policy": "default-src 'self'"}
+
+    def guarded(route):
+        answer = route.fetch(max_redirects=0)
+        route.fulfill(response=answer, headers={**answer.headers, **policy})
+
+    window.page.route(re.compile(r"/(\?.*)?$"), guarded)
+    for path in ("/", product[1], "/search/?q=a", "/cart/", "/account/login/", "/privacy/"):
+        window.page.goto(path)
+        window.page.wait_for_load_state("networkidle")
+    window.page.goto(product[1])
+    window.page.wait_for_timeout(3500)
+    assert window.reports
