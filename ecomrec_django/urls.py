@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from .api.me import MeView, ReceiptView
 from .api.views import OffersView
 
 app_name = "ecomrec"
@@ -9,4 +10,6 @@ app_name = "ecomrec"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/bought-with/", OffersView.as_view(strategy="bought_with"), name="bought-with"),
     path("api/upgrade-to/", OffersView.as_view(strategy="upgrade_to"), name="upgrade-to"),
+    path("api/me/", MeView.as_view(), name="me"),
+    path("api/me/receipts/<uuid:receipt>/", ReceiptView.as_view(), name="receipt"),
 ]

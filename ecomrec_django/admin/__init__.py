@@ -2,6 +2,7 @@
 
 from .behaviour import EventAdmin, VisitorAdmin
 from .catalog import CategoryAdmin, ItemAdmin
+from .erasures import ErasureAdmin
 from .offer_lists import OfferListAdmin
 from .overrides import OverrideAdmin
 from .releases import ReleaseAdmin
@@ -9,6 +10,7 @@ from .runs import TrainingRunAdmin
 
 __all__ = [
     "CategoryAdmin",
+    "ErasureAdmin",
     "EventAdmin",
     "ItemAdmin",
     "OfferListAdmin",
