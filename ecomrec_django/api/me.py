@@ -32,7 +32,7 @@ from .throttling import OffersThrottle
 
 
 class PrivateView(APIView):
-    """For one person alone: no cache keeps the answer. Accounts are held to Django's CSRF check, all to their origin."""
+    """For one person alone: no cache keeps the answer. Accounts pass Django's CSRF check, all come from this site."""
 
     authentication_classes = [SessionAuthentication]
     permission_classes = [SameOrigin]

@@ -1,7 +1,7 @@
-"""Forgetting a person: what the database holds of them at once, what history files hold as soon as a worker comes to it.
+"""Forgetting a person: what the database holds of them at once, what history files hold once a worker comes to it.
 
-The order is always the same, and each step may be repeated: the receipt, which bars the way back; the rows that belong to
-the visitors; the visitors; the rows in the history files. `finish_erasures` goes on where a crash broke off.
+The order is always the same, and each step may be repeated: the receipt, which bars the way back; the rows that belong
+to the visitors; the visitors; the rows in the history files. `finish_erasures` goes on where a crash broke off.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..pipeline.lock import only_one
 if TYPE_CHECKING:
     import numpy as np
 
-# What is kept of a visitor, by its name in a receipt, in the order in which it goes. Each has a foreign key ``visitor``.
+# What is kept of a visitor, by its name in a receipt, in the order in which it goes. Each has a key ``visitor``.
 PLACES: dict[str, type[models.Model]] = {
     "events": Event,
     "held_events": HeldEvent,
@@ -105,7 +105,7 @@ def _clear(erasure: Erasure) -> None:
         # What came in since goes with them.
         _, counts = Visitor.objects.filter(pk__in=[*erasure.pending, *late]).delete()
         Visitor.objects.bulk_create(Visitor(key=key, excluded_until=until) for key, until in withdrawn.items())
-        places = {**PLACES, VISITORS: Visitor}
+        places: dict[str, type[models.Model]] = {**PLACES, VISITORS: Visitor}
         _count(erasure, {place: counts.get(model._meta.label, 0) for place, model in places.items()}, late)
 
 

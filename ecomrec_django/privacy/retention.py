@@ -57,12 +57,13 @@ def horizon() -> datetime | None:
 def would_purge(before: datetime) -> PurgeReport:
     """What `purge` would remove now."""
     before = storable(before)
+    idle = _idle(before).values("pk")
     return PurgeReport(
         events=Event.objects.filter(time__lt=before).count(),
         impressions=Impression.objects.filter(time__lt=before).count(),
         held_events=HeldEvent.objects.filter(time__lt=before).count(),
         left_out=Omission.objects.filter(day__lt=before.date()).count(),
-        visitors=_idle(before).count(),
+        visitors=Visitor.objects.filter(Q(pk__in=idle) | Q(merged_into__in=idle)).count(),
         history=Event.objects.filter(pk__lte=exported(), time__lt=before).count(),
     )
 
@@ -114,8 +115,11 @@ class _Walk:
 
 
 def _idle(before: datetime) -> models.QuerySet[Visitor]:
-    """Visitors of whom nothing since then is kept. Those who withdrew consent stay withdrawn, those who joined an account
-    go when it goes, and a new guest's order may not be imported yet."""
+    """Visitors of whom nothing since then is kept.
+
+    Those who withdrew consent stay withdrawn, those who joined an account go when it goes, and the order of a guest who
+    is new may not be imported yet.
+    """
     idle = Visitor.objects.filter(merged_into=None).filter(Q(excluded_until=None) | Q(excluded_until__lt=before))
     idle = idle.exclude(Exists(GuestOrder.objects.filter(visitor=OuterRef("pk"))), created__gte=before)
     for model in TIMED:

@@ -94,7 +94,7 @@ def key_of(request: HttpRequest) -> str:
 
 
 def current_key(request: HttpRequest) -> str:
-    """`key_of`, but for a cookie that has joined an account and lives on: the key under which its next user is known."""
+    """`key_of`, but for a cookie that has joined an account and lives on: the key of its next user."""
     key = key_of(request)
     while key and Visitor.objects.filter(key=key, merged_into__isnull=False).exists():
         key = _successor(key)

@@ -32,9 +32,7 @@ class Command(BaseCommand):
         key = _account_key(options["user"]) if options["user"] is not None else _visitor_key(options["visitor"])
         visitor = Visitor.objects.filter(key=key).first()
         if visitor is None:
-            self.stdout.write(
-                "Nothing is stored of this account; from now on its former orders are not imported either."
-            )
+            self.stdout.write("Nothing is stored of this account; from now on its former orders stay out, too.")
         elif options["interactive"]:
             _confirm(visitor)
         erasure = erase([key])

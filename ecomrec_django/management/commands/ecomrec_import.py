@@ -45,7 +45,7 @@ class Command(BaseCommand):
         )
         if report.unwanted:
             self.stdout.write(
-                f"{report.unwanted} left out as too old, or as of somebody who was forgotten: see ecomrec_purge, ecomrec_forget."
+                f"{report.unwanted} left out: older than what is kept, or of somebody who was forgotten since."
             )
         if report.rejected and rejects.path:
             self.stdout.write(f"The refused rows are in {rejects.path}.")
