@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,6 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.views import APIView
 
 from ..models import Erasure, Visitor
@@ -98,4 +98,9 @@ def _consent(request: HttpRequest, visitor: Visitor | None) -> dict[str, Any]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, cls=JSONEncoder, ensure_ascii=False)
+    return json.dumps(value, default=_text, ensure_ascii=False)
+
+
+def _text(value: Any) -> str:
+    """Times, prices and receipts as text: no digit of a price is lost."""
+    return value.isoformat() if isinstance(value, datetime) else str(value)

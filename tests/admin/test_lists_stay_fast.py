@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from ecomrec_django.admin import base, behaviour, search
-from ecomrec_django.models import Category, Event, Item, OfferList, Override, TrainingRun, Visitor
+from ecomrec_django.models import Category, Erasure, Event, Item, OfferList, Override, TrainingRun, Visitor
 
 from .conftest import make_release, together
 
@@ -26,11 +26,12 @@ def grow(planted, start, stop):
             release=planted.published, strategy="bought_with", anchor=item, offers=together("P2", f"G{n}")
         )
         Override.objects.create(strategy="bought_with", anchor=item, offer=planted.items[0], action="pin")
+        Erasure.objects.create(key=f"{n:064d}", time=timezone.now(), removed={"events": n})
         make_release()
 
 
 @pytest.mark.parametrize(
-    "model", ["release", "offerlist", "override", "trainingrun", "item", "category", "event", "visitor"]
+    "model", ["release", "offerlist", "override", "trainingrun", "item", "category", "event", "visitor", "erasure"]
 )
 def test_fifty_rows_take_as_many_queries_as_five(superuser_client, planted, model):
     url = f"/admin/ecomrec/{model}/"

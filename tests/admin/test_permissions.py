@@ -6,7 +6,7 @@ from ecomrec_django.models import OfferList, Override, Publication
 
 pytestmark = pytest.mark.urls("tests.admin.urls")
 
-MODELS = ["release", "offerlist", "override", "trainingrun", "item", "category", "event", "visitor"]
+MODELS = ["release", "offerlist", "override", "trainingrun", "item", "category", "event", "visitor", "erasure"]
 
 
 def release_page(release, name="change"):
