@@ -73,8 +73,8 @@ def erase(keys: Sequence[str]) -> Erasure:
 
 
 def _visitors(keys: Sequence[str]) -> dict[int, str]:
-    """Visitor.key by Visitor.pk: those under ``keys`` and those merged into them."""
-    found = dict(Visitor.objects.filter(key__in=keys).values_list("pk", "key"))
+    """Visitor.key by Visitor.pk: those under ``keys`` and those merged into them. One just being made is waited for."""
+    found = dict(Visitor.objects.select_for_update().filter(key__in=keys).values_list("pk", "key"))
     return {**found, **_merged_into(found)}
 
 
