@@ -17,6 +17,8 @@ from .catalog.sync import SyncReport, sync
 from .models import TrainingRun
 from .pipeline.progress import Progress
 from .pipeline.train import Stage, train
+from .privacy.erasure import finish_erasures, finish_in_training
+from .privacy.retention import days_ago, purge
 from .tracking.intake import release_held
 from .tracking.orders import import_purchases
 from .tracking.reviews import import_reviews
@@ -26,7 +28,8 @@ HOURS = 60 * MINUTES
 
 
 def run_training(until: datetime | None = None, publish: bool = False, progress: Progress | None = None) -> TrainingRun:
-    """Mirror the catalog, import the orders, learn, and with ``publish`` show the release; see `pipeline.train`."""
+    """Mirror the catalog, import the orders, finish erasures, learn, and with ``publish`` show the release; see
+    `pipeline.train`."""
 
     def catalog(report: Callable[[int, int], None]) -> dict[str, Any]:
         return asdict(run_sync(report))
@@ -37,7 +40,12 @@ def run_training(until: datetime | None = None, publish: bool = False, progress:
     def reviews(report: Callable[[int, int], None]) -> dict[str, Any]:
         return asdict(import_reviews(report))
 
+    def erasures(report: Callable[[int, int], None]) -> int:
+        return finish_in_training()
+
     before = [Stage("catalog", 10, catalog), Stage("orders", 30, orders), Stage("reviews", 3, reviews)]
+    # Right before the history is read, so that nobody who was forgotten until now is learned from.
+    before.append(Stage("erasures", 2, erasures))
     return train(until, publish, progress, before)
 
 
@@ -64,6 +72,18 @@ def import_orders_task() -> dict[str, Any]:
 def import_reviews_task() -> dict[str, Any]:
     """Import the shop's reviews; returns the counts of the ReviewReport."""
     return asdict(import_reviews())
+
+
+@shared_task(name="ecomrec.finish_erasures", acks_late=True, soft_time_limit=55 * MINUTES, time_limit=HOURS)
+def finish_erasures_task() -> int:
+    """Take those who were forgotten out of the history files; returns how many receipts are now complete."""
+    return finish_erasures()
+
+
+@shared_task(name="ecomrec.purge", acks_late=True, soft_time_limit=55 * MINUTES, time_limit=HOURS)
+def purge_task(older_than: int) -> dict[str, Any]:
+    """Remove what is older than so many days, one at least; returns the counts of the PurgeReport."""
+    return asdict(purge(days_ago(older_than)))
 
 
 @shared_task(name="ecomrec.train", acks_late=True, soft_time_limit=6 * HOURS - 5 * MINUTES, time_limit=6 * HOURS)

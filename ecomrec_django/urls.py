@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from .api.beacon import BeaconView
 from .api.consent import ConsentView
+from .api.me import MeView, ReceiptView
 from .api.views import OffersView
 
 app_name = "ecomrec"
@@ -13,4 +14,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/upgrade-to/", OffersView.as_view(strategy="upgrade_to"), name="upgrade-to"),
     path("api/consent/", ConsentView.as_view(), name="consent"),
     path("beacon/", BeaconView.as_view(), name="beacon"),
+    path("api/me/", MeView.as_view(), name="me"),
+    path("api/me/receipts/<uuid:receipt>/", ReceiptView.as_view(), name="receipt"),
 ]

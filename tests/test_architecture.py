@@ -111,6 +111,9 @@ page = client.get("/product/A/")
 assert "Product B" in page.content.decode(), page.content.decode()
 assert client.get("/ecomrec/api/bought-with/", {"item": "A"}).status_code == 200
 client.get("/admin/login/")
+client.cookies["ecomrec_visitor"] = "a" * 32
+assert client.get("/ecomrec/api/me/").getvalue()
+assert client.delete("/ecomrec/api/me/").status_code == 200
 print(*{name.split(".")[0] for name in sys.modules})
 """
 

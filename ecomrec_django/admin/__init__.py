@@ -2,6 +2,7 @@
 
 from .behaviour import EventAdmin, ImpressionAdmin, VisitorAdmin
 from .catalog import CategoryAdmin, ItemAdmin
+from .erasures import ErasureAdmin
 from .offer_lists import OfferListAdmin
 from .omissions import HeldEventAdmin, OmissionAdmin
 from .overrides import OverrideAdmin
@@ -10,6 +11,7 @@ from .runs import TrainingRunAdmin
 
 __all__ = [
     "CategoryAdmin",
+    "ErasureAdmin",
     "EventAdmin",
     "HeldEventAdmin",
     "ImpressionAdmin",

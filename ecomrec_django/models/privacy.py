@@ -10,7 +10,8 @@ class Erasure(models.Model):
     """The receipt of one erasure. Its key keeps the shop's order records from bringing the history back."""
 
     receipt = models.UUIDField(_("receipt"), default=uuid4, unique=True, editable=False)
-    # Visitor.key of who was forgotten.
+    # Visitor.key of who was forgotten. Further keys of theirs (cookies that had joined, orders placed as a guest) have
+    # rows of their own, which bar the way back and have nothing in ``removed``.
     key = models.CharField(max_length=64, db_index=True, editable=False)
     time = models.DateTimeField(_("asked for"))
     # Rows removed, by where they were: {"events": 12, "history": 9}.

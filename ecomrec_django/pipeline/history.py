@@ -3,6 +3,8 @@
 The files are derived: they can be rebuilt at any time. Each export writes, per month, one file named after the range
 of event ids it covers, under a temporary name; only when all are renamed does the checkpoint move. Files beyond the
 checkpoint are leftovers of an export that was cut short, and are removed by the next one.
+
+What is deleted from the table is taken out of the files by `remove_rows`, which touches only the files that hold it.
 """
 
 from __future__ import annotations
@@ -22,9 +24,10 @@ from django.utils import timezone
 from ..conf import conf
 from ..learning.interactions import HISTORY, schema
 from ..models import Checkpoint, Event
-from ..models.bulk import collector_paused
+from ..models.bulk import LOOKUP, chunks, collector_paused
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 logger = logging.getLogger(__name__)
@@ -50,8 +53,8 @@ def folder() -> Path:
 
 def export_history(progress: Callable[[int, int], None] | None = None) -> HistoryReport:
     """Copy the events since the last export. Where files, checkpoint and table disagree, rebuild and say so."""
-    checkpoint, _ = Checkpoint.objects.get_or_create(name=CHECKPOINT)
-    last, rows = checkpoint.position.get("event", 0), checkpoint.position.get("rows", 0)
+    Checkpoint.objects.get_or_create(name=CHECKPOINT)
+    last, rows = _position()
     _sweep(last)
     if wrong := _disagreement(last, rows):
         logger.warning("The history is rebuilt: %s.", wrong)
@@ -67,6 +70,17 @@ def rebuild_history(progress: Callable[[int, int], None] | None = None, reason: 
         shutil.rmtree(folder())
     rows = _append(0, 0, progress)
     return HistoryReport(rows, rows, reason)
+
+
+def exported() -> int:
+    """The last Event.pk that the history covers; 0 if none."""
+    return _position()[0]
+
+
+def _position() -> tuple[int, int]:
+    """The last event exported, and the rows in the files."""
+    position = Checkpoint.objects.filter(name=CHECKPOINT).values_list("position", flat=True).first() or {}
+    return position.get("event", 0), position.get("rows", 0)
 
 
 def _sweep(last: int) -> None:
@@ -120,9 +134,13 @@ def _append(last: int, rows: int, progress: Callable[[int, int], None] | None) -
             writer.close()
     for path, _ in writers.values():
         path.rename(path.with_suffix(""))
-    position = {"event": end, "rows": rows + done}
-    Checkpoint.objects.filter(name=CHECKPOINT).update(position=position, updated=timezone.now())
+    _move_to(end, rows + done)
     return done
+
+
+def _move_to(last: int, rows: int) -> None:
+    position = {"event": last, "rows": rows}
+    Checkpoint.objects.filter(name=CHECKPOINT).update(position=position, updated=timezone.now())
 
 
 def _tables(last: int, end: int) -> Iterator[pa.Table]:
@@ -170,3 +188,79 @@ def _by_month(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     months = np.asarray(pc.year(times)) * 100 + np.asarray(pc.month(times))
     for month in np.unique(months):
         yield f"{month // 100:04d}-{month % 100:02d}", table.filter(months == month)
+
+
+# -- taking rows out ------------------------------------------------------------------------------------------------
+
+
+def remove_rows(column: str, doomed: Callable[[np.ndarray], np.ndarray]) -> int:
+    """Rewrite the files in which ``doomed`` marks some values of ``column``, without those rows; returns how many went.
+
+    Their events have to be gone from the table already. The new files are renamed when all are written, then the
+    checkpoint is moved: after a crash in between, the next export finds a disagreement and rebuilds. So it does where
+    a file cannot be read, which is removed whole. To be called under the lock of `pipeline.lock`.
+    """
+    last, rows = _position()
+    _sweep(last)
+    done: list[tuple[Path, Path | None]] = []
+    removed = 0
+    for path in sorted(folder().glob("*/*.parquet")):
+        mask = _marked(path, column, doomed)
+        if mask.any():
+            done.append((path, None if mask.all() else _rewritten(path, ~mask)))
+            removed += int(mask.sum())
+    for path, new in done:
+        if new is None:
+            path.unlink()
+        else:
+            new.rename(path)
+    if removed:
+        _move_to(last, rows - removed)
+    return removed
+
+
+def remove_deleted() -> int:
+    """Take out the rows whose events the table no longer has, whosever they are; returns how many went."""
+    last, rows = _position()
+    if rows <= Event.objects.filter(pk__lte=last).count():
+        return 0
+    return remove_rows("event", _deleted)
+
+
+def _deleted(events: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    kept: list[int] = []
+    for some in chunks(events.tolist(), LOOKUP):
+        kept += Event.objects.filter(pk__in=some).order_by().values_list("pk", flat=True)
+    return ~np.isin(events, kept)
+
+
+def _marked(path: Path, column: str, doomed: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Which rows of one file have to go."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        values = pq.ParquetFile(path).read([column])[column]
+    except (OSError, pa.ArrowInvalid) as error:
+        logger.warning("A file of the history cannot be read and is removed (%s): %s.", error, path)
+        path.unlink()
+        return np.zeros(0, bool)
+    return doomed(values.to_numpy())
+
+
+def _rewritten(path: Path, kept: np.ndarray) -> Path:
+    """A file beside ``path`` with the rows ``kept`` of it, a chunk in memory at a time."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    new = path.with_name(f"{path.name}.part")
+    old = pq.ParquetFile(path)
+    with pq.ParquetWriter(new, old.schema_arrow, compression="zstd") as writer:
+        start = 0
+        for batch in old.iter_batches(CHUNK):
+            writer.write_batch(batch.filter(pa.array(kept[start : start + batch.num_rows])))
+            start += batch.num_rows
+    return new

@@ -18,24 +18,29 @@ from ..errors import DataError
 from ..models import Event, Item, Kind
 from ..models.bulk import LOOKUP, Values, chunks, insert
 from .cleaning import clean_item, clean_order, clean_price, clean_quantity, clean_rating, clean_time
+from .imports import Bars, since_of, take_turns
 from .orders import FROM_ORDERS
 from .visitors import VisitorIds, token_key, user_key
 
 COLUMNS = ("event", "visitor", "item", "quantity", "price", "time", "basket", "session", "rating")
 REQUIRED = ("event", "item", "time")
 CHUNK = 20_000
+# Nothing to remember; its row is held while a chunk is written.
+CHECKPOINT = "files"
 FIELDS = ("kind", "visitor", "item", "time", "quantity", "price", "rating", "basket", "session", "policy", "key")
 KINDS = frozenset(Kind.values) - frozenset(FROM_ORDERS)
 
 
 @dataclass
 class FileReport:
-    """Rows of a file by what became of them; ``left_out`` are purchases, which come from the shop's orders only."""
+    """Rows of a file by what became of them. ``left_out`` are purchases, which come from the shop's orders only, and
+    ``unwanted`` ones: too old to be kept, or of somebody who was forgotten since."""
 
     rows: int = 0
     created: int = 0
     present: int = 0
     left_out: int = 0
+    unwanted: int = 0
     rejected: int = 0
 
 
@@ -76,6 +81,7 @@ class _FileImporter:
         self._columns = _Columns(next(self._reader, []))
         self.report = FileReport()
         self._visitors = VisitorIds()
+        self._bars = Bars()
         self._values = Values(Event)
         self._keys: dict[str, str] = {}
         self._items: dict[str, int | None] = {}
@@ -83,8 +89,12 @@ class _FileImporter:
         self._occurrences: Counter[bytes] = Counter()
 
     def run(self, progress: Callable[[int, int], None] | None) -> FileReport:
+        since_of(CHECKPOINT)
         for rows in chunks(self._rows(), CHUNK):
             with transaction.atomic():
+                take_turns(CHECKPOINT)
+                if self._bars.look():
+                    self._visitors = VisitorIds()
                 self._write(rows)
             if progress:
                 progress(self.report.rows, 0)
@@ -148,7 +158,9 @@ class _FileImporter:
         if len(self._times) > 500_000:
             self._times.clear()
         self._find_items({row.item for row in rows})
-        ids = self._find_visitors({row.visitor for row in rows if row.visitor})
+        self._find_keys({row.visitor for row in rows if row.visitor})
+        rows = [row for row in rows if self._wanted(row)]
+        ids = self._visitors.resolve(self._keys[row.visitor] for row in rows if row.visitor)
         values = []
         for row in rows:
             item = self._items[row.item]
@@ -187,15 +199,21 @@ class _FileImporter:
         for name in missing - self._items.keys():
             self._items[name] = None
 
-    def _find_visitors(self, names: set[str]) -> dict[str, int]:
-        """Visitor.pk by key; a name that is an account's stands for that account."""
+    def _wanted(self, row: Row) -> bool:
+        if self._bars.too_old(row.time) or (row.visitor and self._bars.forgotten(self._keys[row.visitor], row.time)):
+            self.report.left_out += 1
+            self.report.unwanted += 1
+            return False
+        return True
+
+    def _find_keys(self, names: set[str]) -> None:
+        """Visitor.key by name; a name that is an account's stands for that account."""
         users: Any = get_user_model()
         for some in chunks(names - self._keys.keys(), LOOKUP):
             found = users._default_manager.filter(**{f"{users.USERNAME_FIELD}__in": some})
             accounts = dict(found.values_list(users.USERNAME_FIELD, "pk"))
             for name in some:
                 self._keys[name] = user_key(accounts[name]) if name in accounts else token_key(name)
-        return self._visitors.resolve(self._keys[name] for name in names)
 
 
 class _Columns:

@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from ..models import Checkpoint, Erasure, Event, Item
+from ..models import Checkpoint, Event, Item
 from ..models.bulk import LOOKUP, Values, aware, chunks
+from ..privacy.erasure import erased, order_key
+from ..privacy.retention import horizon
 from .tally import Reason, leave_out
 from .visitors import VisitorIds, user_key
 
@@ -20,8 +22,6 @@ logger = logging.getLogger(__name__)
 # that runs behind, loses nothing.
 OVERLAP = timedelta(hours=6)
 LOGGED = 20
-# Checkpoint of `ecomrec_purge`: what is older stays out.
-PURGED = "purged"
 
 
 def since_of(name: str) -> datetime | None:
@@ -36,6 +36,36 @@ def came_to(name: str, began: datetime) -> None:
     Checkpoint.objects.filter(name=name).update(position=position, updated=timezone.now())
 
 
+class Bars:
+    """What must not come in again: what is past the time that the shop keeps, and what was before its person was
+    forgotten."""
+
+    def __init__(self) -> None:
+        self._erased: dict[str, datetime] = {}
+        self._horizon: datetime | None = None
+
+    def look(self) -> bool:
+        """Read what holds now; True if it has changed."""
+        before = self._erased, self._horizon
+        self._erased, self._horizon = erased(), horizon()
+        return before != (self._erased, self._horizon)
+
+    @property
+    def somebody(self) -> bool:
+        """Whether anybody was forgotten; if not, no key has to be made."""
+        return bool(self._erased)
+
+    def too_old(self, time: datetime) -> bool:
+        return self._horizon is not None and time < self._horizon
+
+    def forgotten(self, key: str, time: datetime) -> bool:
+        """Whether this is of somebody under ``key``, from before they were forgotten; counted if it is."""
+        if key not in self._erased or time > self._erased[key]:
+            return False
+        leave_out(Reason.ERASED)
+        return True
+
+
 class Records:
     """Looks up what the lines of one import name, each thing once."""
 
@@ -46,9 +76,13 @@ class Records:
         self.skipped = 0
         self._visitors = VisitorIds()
         self._user_keys: dict[str, str] = {}
-        self._erased = {key: aware(time) for key, time in Erasure.objects.values_list("key", "time").order_by("pk")}
-        purged = Checkpoint.objects.filter(name=PURGED).values_list("position", flat=True).first()
-        self._horizon = parse_datetime(purged["before"]) if purged else None
+        self._order_keys: dict[str, str] = {}
+        self._bars = Bars()
+
+    def begin(self) -> None:
+        """To be called for each chunk, after ``take_turns``: somebody may have been forgotten since the last one."""
+        if self._bars.look():
+            self._visitors = VisitorIds()
 
     def skip(self, what: str, reason: Exception) -> None:
         """Count a record that makes no sense; the first few are logged."""
@@ -56,21 +90,24 @@ class Records:
         if self.skipped <= LOGGED:
             logger.warning("%s was skipped: %s.", what, reason)
 
-    def wanted(self, user: str | None, time: datetime) -> bool:
-        """False for what is past the time that the shop keeps, and for what was before its person was forgotten."""
-        if self._horizon is not None and time < self._horizon:
+    def wanted(self, user: str | None, time: datetime, order: str = "") -> bool:
+        """False for what is past the time that the shop keeps, and for what was before its person was forgotten: the
+        account ``user``, or the guest who placed ``order``."""
+        if self._bars.too_old(time):
             return False
-        if user and self._erased:
-            erased = self._erased.get(self.key_of(user))
-            if erased is not None and time <= erased:
-                leave_out(Reason.ERASED)
-                return False
-        return True
+        if not self._bars.somebody or not (user or order):
+            return True
+        return not self._bars.forgotten(self.key_of(user) if user else self._order_key(order), time)
 
     def key_of(self, user: str) -> str:
         if user not in self._user_keys:
             self._user_keys[user] = user_key(user)
         return self._user_keys[user]
+
+    def _order_key(self, order: str) -> str:
+        if order not in self._order_keys:
+            self._order_keys[order] = order_key(order)
+        return self._order_keys[order]
 
     def find_items(self, names: Iterable[str]) -> None:
         missing = set(names) - self.items.keys()

@@ -15,6 +15,7 @@ from django.db import transaction
 
 from ..models import Event, HeldEvent, Impression, Item, Kind
 from ..models.bulk import LOOKUP, Values, aware, chunks, insert, storable
+from ..privacy.erasure import erased
 from .cleaning import BURST, DUPLICATE, MINUTE, SKEW
 from .observation import Observation, Shown
 from .tally import Reason, leave_out
@@ -92,6 +93,8 @@ class _Intake:
 
     def add(self, observations: list[Observation]) -> dict[Reason, int]:
         self._visitors = VisitorIds().known({one.visitor for one in observations})
+        # Looked up after the visitors: whoever was forgotten before now has a receipt, or is locked.
+        self._erased = erased({visitor.key for visitor in self._visitors.values()})
         agreed = [one for one in observations if self._agreed(one)]
         self._find_items(agreed)
         shown = [one for one in agreed if one.kind is Kind.VIEW_ITEM_LIST]
@@ -101,10 +104,14 @@ class _Intake:
         return dict(self.counts)
 
     def _agreed(self, one: Observation) -> bool:
-        if self._visitors[one.visitor].withdrawn:
+        visitor = self._visitors[one.visitor]
+        if visitor.withdrawn:
             self.counts[Reason.WITHDRAWN] += 1
-            return False
-        return True
+        elif visitor.key in self._erased and one.time <= self._erased[visitor.key]:
+            self.counts[Reason.ERASED] += 1
+        else:
+            return True
+        return False
 
     def _find_items(self, observations: list[Observation]) -> None:
         names = {one.item for one in observations}

@@ -94,9 +94,10 @@ class _Importer:
 
     def add(self, lines: Sequence[PurchaseLine]) -> None:
         self.report.lines += len(lines)
-        good = [clean for line in lines if (clean := self._clean(line))]
         with transaction.atomic():
             take_turns(CHECKPOINT)
+            self._records.begin()
+            good = [clean for line in lines if (clean := self._clean(line))]
             self._records.find_items(line.item for line in good)
             users = self._records.find_visitors({line.user for line in good})
             guests = _guests(good)
@@ -121,7 +122,7 @@ class _Importer:
         except DataError as error:
             self._records.skip(f"Order line {line.line}", error)
             return None
-        return clean if self._records.wanted(clean.user, time) else None
+        return clean if self._records.wanted(clean.user, time, clean.order) else None
 
     def _price(self, line: PurchaseLine) -> Decimal | None:
         price = clean_price(line.price)

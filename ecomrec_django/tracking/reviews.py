@@ -61,9 +61,10 @@ class _Importer:
 
     def add(self, lines: Sequence[ReviewLine]) -> None:
         self.report.reviews += len(lines)
-        good = [clean for line in lines if (clean := self._clean(line))]
         with transaction.atomic():
             take_turns(CHECKPOINT)
+            self._records.begin()
+            good = [clean for line in lines if (clean := self._clean(line))]
             self._records.find_items(line.item for line in good)
             visitors = self._records.find_visitors({line.user for line in good})
             self.report.created += insert(Event, FIELDS, [self._row(line, visitors) for line in good], ignore=True)

@@ -35,6 +35,11 @@ def token_key(token: str) -> str:
     return _key(f"token:{token}")
 
 
+def _successor(key: str) -> str:
+    """Who uses a cookie after its history, under ``key``, has joined an account."""
+    return _key(f"after:{key}")
+
+
 def _key(text: str) -> str:
     return salted_hmac(_SALT, text, algorithm="sha256").hexdigest()
 
@@ -88,6 +93,14 @@ def key_of(request: HttpRequest) -> str:
     return token_key(token) if token else ""
 
 
+def current_key(request: HttpRequest) -> str:
+    """`key_of`, but for a cookie that has joined an account and lives on: the key of its next user."""
+    key = key_of(request)
+    while key and Visitor.objects.filter(key=key, merged_into__isnull=False).exists():
+        key = _successor(key)
+    return key
+
+
 def visitor_of(request: HttpRequest) -> Visitor | None:
     """The known visitor behind a request; None if never seen."""
     key = key_of(request)
@@ -97,6 +110,7 @@ def visitor_of(request: HttpRequest) -> Visitor | None:
 class Known(NamedTuple):
     """A Visitor row as far as recording needs it."""
 
+    key: str
     pk: int
     withdrawn: bool
 
@@ -121,7 +135,7 @@ class VisitorIds:
                 Visitor.objects.bulk_create([Visitor(key=key) for key in sorted(new)], ignore_conflicts=True)
                 spent |= self._find(new)
             if spent:
-                successors = {key: _key(f"after:{key}") for key in spent}
+                successors = {key: _successor(key) for key in spent}
                 found = self.known(successors.values())
                 self._known.update({key: found[successor] for key, successor in successors.items()})
         return {key: self._known[key] for key in wanted}
@@ -133,7 +147,7 @@ class VisitorIds:
             rows = Visitor.objects.filter(key__in=some).values_list("key", "pk", "merged_into", "excluded_until")
             for key, pk, merged_into, excluded_until in rows:
                 if merged_into is None:
-                    self._known[key] = Known(pk, excluded_until is not None and aware(excluded_until) == FOREVER)
+                    self._known[key] = Known(key, pk, excluded_until is not None and aware(excluded_until) == FOREVER)
                 else:
                     spent.add(key)
         return spent

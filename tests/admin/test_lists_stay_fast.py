@@ -10,6 +10,7 @@ from django.utils import timezone
 from ecomrec_django.admin import base, behaviour, search
 from ecomrec_django.models import (
     Category,
+    Erasure,
     Event,
     HeldEvent,
     Impression,
@@ -44,6 +45,7 @@ def grow(planted, start, stop):
             release=planted.published, strategy="bought_with", anchor=item, offers=together("P2", f"G{n}")
         )
         Override.objects.create(strategy="bought_with", anchor=item, offer=planted.items[0], action="pin")
+        Erasure.objects.create(key=f"{n:064d}", time=timezone.now(), removed={"events": n})
         make_release()
 
 
@@ -51,7 +53,7 @@ def grow(planted, start, stop):
     "model",
     [
         *("release", "offerlist", "override", "trainingrun", "item", "category"),
-        *("event", "visitor", "impression", "heldevent", "omission"),
+        *("event", "visitor", "impression", "heldevent", "omission", "erasure"),
     ],
 )
 def test_fifty_rows_take_as_many_queries_as_five(superuser_client, planted, model):

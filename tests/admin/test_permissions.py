@@ -8,7 +8,7 @@ pytestmark = pytest.mark.urls("tests.admin.urls")
 
 MODELS = [
     *("release", "offerlist", "override", "trainingrun", "item", "category"),
-    *("event", "visitor", "impression", "heldevent", "omission"),
+    *("event", "visitor", "impression", "heldevent", "omission", "erasure"),
 ]
 
 

@@ -39,9 +39,14 @@ class Command(BaseCommand):
         for line, reason in rejects.first:
             self.stderr.write(f"Line {line}: {reason}")
         self.stdout.write(
-            f"{report.rows} rows: {report.created} imported, {report.present} known already, {report.left_out} "
-            f"purchases and refunds left out (they come from the shop's orders), {report.rejected} refused."
+            f"{report.rows} rows: {report.created} imported, {report.present} known already, "
+            f"{report.left_out - report.unwanted} purchases and refunds left out (they come from the shop's orders), "
+            f"{report.rejected} refused."
         )
+        if report.unwanted:
+            self.stdout.write(
+                f"{report.unwanted} left out: older than what is kept, or of somebody who was forgotten since."
+            )
         if report.rejected and rejects.path:
             self.stdout.write(f"The refused rows are in {rejects.path}.")
 
