@@ -132,9 +132,10 @@ class _Drain:
 
     def _acknowledge(self) -> None:
         if self._stored:
-            with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.xack(STREAM, GROUP, *self._stored)
+            # No MULTI: a full Redis refuses it. Deleted first: nobody reads what is acknowledged and still there.
+            with self._redis.pipeline(transaction=False) as pipeline:
                 pipeline.xdel(STREAM, *self._stored)
+                pipeline.xack(STREAM, GROUP, *self._stored)
                 pipeline.execute()
             self._stored = []
 
