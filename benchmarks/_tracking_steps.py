@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import socket
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from time import perf_counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from time import perf_counter, sleep
 from typing import Any
-from unittest import mock
 
 import django
 
@@ -19,6 +19,7 @@ from . import Row
 BATCH = 500
 ROUNDS = 40
 OFFERS = 4
+EVENTS = 300
 
 
 def set_up() -> None:
@@ -54,9 +55,8 @@ def _ask(*statements: str) -> None:
 
 def make_reports(number: str) -> list[list[dict[str, Any]]]:
     """What that many pages report: a view and two blocks of offers seen."""
-    from ecomrec_django.serving.tokens import seal_block, seal_item
-
     from benchmarks.tracking import ITEMS
+    from ecomrec_django.serving.tokens import seal_block, seal_item
 
     def offers(page: int) -> list[str]:
         return [f"p{(page + place) % ITEMS}" for place in range(1, OFFERS + 1)]
@@ -88,7 +88,6 @@ def time_sinks() -> list[Row]:
     """Events a second of one process, one by one and by the hundred."""
     from ecomrec_django.tracking.drain import drain
     from ecomrec_django.tracking.redis_sink import RedisSink
-
     from ecomrec_django.tracking.sinks import DatabaseSink
 
     rows: list[Row] = []
@@ -126,30 +125,55 @@ def _redis_settings(address: str) -> AbstractContextManager[Any]:
 
 
 def count_losses() -> list[Row]:
-    """Three hundred events while a part fails in the middle third: sent, stored, counted as lost, unaccounted for."""
-    from django.db import OperationalError
+    """Events of which a third come while something is down: sent, stored, counted as lost, unaccounted for."""
+    from ecomrec_django.tracking.redis_sink import RedisSink
+    from ecomrec_django.tracking.sinks import DatabaseSink
 
-    from ecomrec_django.tracking import sinks
-
-    down = mock.patch.object(sinks, "store", side_effect=OperationalError("down"))
-    rows = [_loss("database down", sinks.DatabaseSink, down)]
+    rows = [_loss("database down", DatabaseSink, _database_down())]
+    with _redis_settings(f"redis://127.0.0.1:{_closed_port()}/0"):
+        rows.append(_loss("redis down", RedisSink, nullcontext()))
+        rows.append(_loss("redis and database down", RedisSink, _database_down()))
     return rows
 
 
 def _loss(name: str, made: Callable[[], Any], failure: AbstractContextManager[Any]) -> Row:
+    from ecomrec_django.tracking.sinks import Breaker
     from ecomrec_django.tracking.tally import Reason, left_out
 
     sink, before, lost = made(), stored(), left_out(Reason.LOST)
-    batches: Sequence[list[Any]] = [_observations(1) for _ in range(300)]
-    for batch in batches[:100]:
+    batches = [_observations(1) for _ in range(EVENTS)]
+    third = EVENTS // 3
+    for batch in batches[:third]:
         sink.write(batch)
     with failure:
-        for batch in batches[100:200]:
+        for batch in batches[third : 2 * third]:
             sink.write(batch)
-    for batch in batches[200:]:
+    sleep(Breaker.SECONDS)
+    for batch in batches[2 * third :]:
         sink.write(batch)
     kept, counted = stored() - before, left_out(Reason.LOST) - lost
-    return {"name": f"loss:{name}", "sent": 300, "stored": kept, "lost": counted, "unaccounted": 300 - kept - counted}
+    return {"name": f"loss:{name}", "sent": EVENTS, "stored": kept, "lost": counted, "missing": EVENTS - kept - counted}
+
+
+@contextmanager
+def _database_down() -> Iterator[None]:
+    """This process finds nobody where its database was."""
+    from django.db import connection
+
+    connection.close()
+    port = connection.settings_dict["PORT"]
+    connection.settings_dict["PORT"] = str(_closed_port())
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict["PORT"] = port
+
+
+def _closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

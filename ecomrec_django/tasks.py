@@ -19,9 +19,11 @@ from .pipeline.progress import Progress
 from .pipeline.train import Stage, train
 from .privacy.erasure import finish_erasures, finish_in_training
 from .privacy.retention import days_ago, purge
+from .tracking.drain import drain
 from .tracking.intake import release_held
 from .tracking.orders import import_purchases
 from .tracking.reviews import import_reviews
+from .tracking.tally import flush
 
 MINUTES = 60
 HOURS = 60 * MINUTES
@@ -59,19 +61,19 @@ def run_sync(progress: Callable[[int, int], None] | None = None) -> SyncReport:
 @shared_task(name="ecomrec.sync", acks_late=True, soft_time_limit=55 * MINUTES, time_limit=HOURS)
 def sync_task() -> dict[str, Any]:
     """Mirror the catalog; returns the counts of the SyncReport."""
-    return asdict(run_sync())
+    return _told(run_sync())
 
 
 @shared_task(name="ecomrec.import_orders", acks_late=True, soft_time_limit=55 * MINUTES, time_limit=HOURS)
 def import_orders_task() -> dict[str, Any]:
     """Import the shop's orders; returns the counts of the ImportReport."""
-    return asdict(import_purchases())
+    return _told(import_purchases())
 
 
 @shared_task(name="ecomrec.import_reviews", acks_late=True, soft_time_limit=55 * MINUTES, time_limit=HOURS)
 def import_reviews_task() -> dict[str, Any]:
     """Import the shop's reviews; returns the counts of the ReviewReport."""
-    return asdict(import_reviews())
+    return _told(import_reviews())
 
 
 @shared_task(name="ecomrec.finish_erasures", acks_late=True, soft_time_limit=55 * MINUTES, time_limit=HOURS)
@@ -90,4 +92,17 @@ def purge_task(older_than: int) -> dict[str, Any]:
 def train_task(until: str | None = None, publish: bool = False) -> dict[str, Any]:
     """Train a release; ``until`` is ISO-8601 text. Returns the ids of the run and its release, and the message."""
     run = run_training(parse_datetime(until) if until else None, publish)
+    flush(now=True)
     return {"run": run.pk, "release": run.release.pk, "message": run.message}
+
+
+@shared_task(name="ecomrec.drain", acks_late=True, soft_time_limit=55 * MINUTES, time_limit=HOURS)
+def drain_task() -> dict[str, Any]:
+    """Bring what waits in Redis into the database; returns the counts of the DrainReport."""
+    return _told(drain(once=True))
+
+
+def _told(report: Any) -> dict[str, Any]:
+    """A report's counts. What the job left out is written now: a worker's child ends without notice."""
+    flush(now=True)
+    return asdict(report)

@@ -2,6 +2,8 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from ecomrec_django.tracking.lifespan import with_lifespan
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example_shop.settings")
 
-application = get_asgi_application()
+application = with_lifespan(get_asgi_application())

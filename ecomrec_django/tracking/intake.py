@@ -6,18 +6,18 @@ A chunk is one transaction. Storing the same observation again changes nothing.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import blake2b
 from typing import Any
-
-from django.db import transaction
 
 from ..models import Event, HeldEvent, Impression, Item, Kind
 from ..models.bulk import LOOKUP, Values, aware, chunks, insert, storable
 from ..privacy.erasure import erased
 from .cleaning import BURST, DUPLICATE, MINUTE, SKEW
 from .observation import Observation, Shown
+from .retry import persistently
 from .tally import Reason, leave_out
 from .visitors import VisitorIds
 
@@ -36,9 +36,11 @@ _HeldRow = tuple[Any, ...]
 
 
 def store(observations: Sequence[Observation]) -> None:
-    """Write what is sound and new; what is not is counted by reason. Raises DatabaseError, with nothing written."""
-    with transaction.atomic():
-        counts = _Intake().add([one for one in observations if _timely(one)])
+    """Write what is sound and new; what is not is counted by reason.
+
+    Raises what the database raises, with nothing written and nothing counted.
+    """
+    counts = persistently(lambda: _Intake().add(observations))
     for reason, events in counts.items():
         leave_out(reason, events)
 
@@ -50,38 +52,30 @@ def release_held() -> int:
     known = Item.objects.filter(external_id__in=HeldEvent.objects.values("external_id"))
     items = dict(known.values_list("external_id", "pk"))
     for names in chunks(sorted(items), LOOKUP):
-        with transaction.atomic():
-            rows = HeldEvent.objects.select_for_update().filter(external_id__in=names).values_list("pk", *HELD)
-            stored += _write_held(list(rows), items)
+        held, new = persistently(partial(_release, names, items))
+        stored += new
+        leave_out(Reason.DUPLICATE, held - new)
     late, _ = HeldEvent.objects.filter(time__lt=storable(datetime.now(UTC) - HELD_FOR)).delete()
     leave_out(Reason.UNKNOWN, late)
     return stored
 
 
-def _write_held(rows: list[_HeldRow], items: dict[str, int]) -> int:
+def _release(names: list[str], items: dict[str, int]) -> tuple[int, int]:
+    """Let in the held events of these products; returns how many there were, and how many of them are new."""
+    held = HeldEvent.objects.select_for_update().filter(external_id__in=names)
+    rows: list[_HeldRow] = list(held.values_list("pk", *HELD))
     values = Values(Event)
     events = [
         (kind, visitor, items[name], values.time(time), quantity, rating, "", "", policy, key)
         for _, name, visitor, kind, time, quantity, rating, policy, key in rows
     ]
     HeldEvent.objects.filter(pk__in=[pk for pk, *_ in rows]).delete()
-    return insert(Event, EVENT, events, ignore=True)
+    return len(rows), insert(Event, EVENT, events, ignore=True)
 
 
 def impression_key(shown: Shown, visitor: str, item: str) -> str:
     """Impression.key: one block, one visitor, one offer."""
     return blake2b("\0".join((shown.nonce, visitor, item)).encode(), digest_size=32).hexdigest()
-
-
-def _timely(one: Observation) -> bool:
-    now = datetime.now(UTC)
-    if one.time > now + SKEW:
-        leave_out(Reason.FUTURE)
-    elif one.time < now - OLDEST:
-        leave_out(Reason.STALE)
-    else:
-        return True
-    return False
 
 
 class _Intake:
@@ -91,11 +85,16 @@ class _Intake:
         self.counts: defaultdict[Reason, int] = defaultdict(int)
         self._values = Values(Event)
 
-    def add(self, observations: list[Observation]) -> dict[Reason, int]:
-        self._visitors = VisitorIds().known({one.visitor for one in observations})
-        # Looked up after the visitors: whoever was forgotten before now has a receipt, or is locked.
-        self._erased = erased({visitor.key for visitor in self._visitors.values()})
-        agreed = [one for one in observations if self._agreed(one)]
+    def add(self, observations: Sequence[Observation]) -> dict[Reason, int]:
+        timely = [one for one in observations if self._timely(one)]
+        visitors = VisitorIds(lock=True)
+        visitors.find({one.visitor for one in timely})
+        # Looked up once the rows are held: who is erased from now on takes these events along.
+        remembered = self._remembered(timely, {one.visitor: one.visitor for one in timely})
+        self._visitors = visitors.known({one.visitor for one in remembered})
+        if successors := {key: visitor.key for key, visitor in self._visitors.items() if visitor.key != key}:
+            remembered = self._remembered(remembered, successors)
+        agreed = [one for one in remembered if self._agreed(one)]
         self._find_items(agreed)
         shown = [one for one in agreed if one.kind is Kind.VIEW_ITEM_LIST]
         self._store_impressions(shown)
@@ -103,15 +102,31 @@ class _Intake:
         self._store_events([one for one in agreed if one.kind is not Kind.VIEW_ITEM_LIST])
         return dict(self.counts)
 
-    def _agreed(self, one: Observation) -> bool:
-        visitor = self._visitors[one.visitor]
-        if visitor.withdrawn:
-            self.counts[Reason.WITHDRAWN] += 1
-        elif visitor.key in self._erased and one.time <= self._erased[visitor.key]:
-            self.counts[Reason.ERASED] += 1
+    def _timely(self, one: Observation) -> bool:
+        now = datetime.now(UTC)
+        if one.time > now + SKEW:
+            self.counts[Reason.FUTURE] += 1
+        elif one.time < now - OLDEST:
+            self.counts[Reason.STALE] += 1
         else:
             return True
         return False
+
+    def _remembered(self, observations: list[Observation], keys: Mapping[str, str]) -> list[Observation]:
+        """Without what people did before they were forgotten; ``keys``: under which key, by that of the observation."""
+        forgotten = erased(set(keys.values()))
+        if not forgotten:
+            return observations
+        moments = {visitor: forgotten[key] for visitor, key in keys.items() if key in forgotten}
+        kept = [one for one in observations if one.visitor not in moments or one.time > moments[one.visitor]]
+        self.counts[Reason.ERASED] += len(observations) - len(kept)
+        return kept
+
+    def _agreed(self, one: Observation) -> bool:
+        if self._visitors[one.visitor].withdrawn:
+            self.counts[Reason.WITHDRAWN] += 1
+            return False
+        return True
 
     def _find_items(self, observations: list[Observation]) -> None:
         names = {one.item for one in observations}
@@ -191,7 +206,9 @@ class _Intake:
             )
             for one in observations
         ]
-        self.counts[Reason.HELD] += insert(HeldEvent, HELD, rows, ignore=True)
+        held = insert(HeldEvent, HELD, rows, ignore=True)
+        self.counts[Reason.HELD] += held
+        self.counts[Reason.DUPLICATE] += len(rows) - held
 
     def _without_repetition(self, observations: list[Observation]) -> list[Observation]:
         """Those that say something new, of visitors who act at the pace of people; in the order of their time."""

@@ -28,6 +28,8 @@ from .tally import Reason, leave_out
 from .visitors import account_of, delete_cookie, merge, new_token, set_cookie, token_key, token_of, user_key
 
 CONTEXT = "context:"
+# A browser that is told "not modified" shows the page as well.
+SHOWN = (200, 304)
 # Headers by which browsers say that nobody looks yet.
 PREFETCH = ("Sec-Purpose", "Purpose", "X-Moz")
 
@@ -76,9 +78,14 @@ def _watched(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBa
 
 
 def _watch(request: HttpRequest, response: HttpResponseBase) -> None:
-    if viewed := _viewed(request, response):
-        of(request).seen.append(Observation(Kind.VIEW_ITEM, viewed))
     told = of(request)
+    try:
+        if viewed := _viewed(request, response):
+            told.seen.append(Observation(Kind.VIEW_ITEM, viewed))
+    except Exception as error:
+        # What the view said, and the shop's own orders, are recorded all the same.
+        leave_out(Reason.LOST)
+        note_failure("tracking", error, "A product page was not recorded")
     if not told:
         return
     token, refusal = token_of(request), _refusal(request, response)
@@ -107,7 +114,7 @@ def _give_cookie(request: HttpRequest, response: HttpResponseBase, token: str, t
 def _viewed(request: HttpRequest, response: HttpResponseBase) -> str:
     """External id of the product that this page shows; empty if it shows none."""
     match = request.resolver_match
-    if match is None or request.method != "GET" or response.status_code != 200:
+    if match is None or request.method != "GET" or response.status_code not in SHOWN:
         return ""
     where = conf.TRACK_VIEWS.get(match.view_name)
     if where is None:
@@ -115,7 +122,7 @@ def _viewed(request: HttpRequest, response: HttpResponseBase) -> str:
     if where.startswith(CONTEXT):
         product = (getattr(response, "context_data", None) or {}).get(where.removeprefix(CONTEXT))
         return "" if product is None else clean_item(conf.CATALOG().external_id(product))
-    return str(match.kwargs.get(where, ""))
+    return clean_item(str(match.kwargs[where])) if where in match.kwargs else ""
 
 
 def _refusal(request: HttpRequest, response: HttpResponseBase) -> Reason | None:
@@ -126,7 +133,12 @@ def _refusal(request: HttpRequest, response: HttpResponseBase) -> Reason | None:
         return Reason.BOT
     if any("prefetch" in request.headers.get(name, "") for name in PREFETCH):
         return Reason.PREFETCH
-    return None if consents(request) else Reason.REFUSED
+    try:
+        return None if consents(request) else Reason.REFUSED
+    except Exception as error:
+        # Not a refusal, which would forget a shopper who agreed.
+        note_failure("tracking", error, 'ECOMREC["CONSENT"] failed, so nothing is recorded')
+        return Reason.LOST
 
 
 def _known_account(request: HttpRequest) -> bool:
@@ -139,7 +151,11 @@ def _deliver(request: HttpRequest, told: Told, token: str, refusal: Reason | Non
     """Everything of one request that has to be written; the shop's own orders and reviews in any case."""
     guest = ""
     if refusal is None:
-        guest = _record(request, told, token)
+        try:
+            guest = _record(request, told, token)
+        except Exception as error:
+            leave_out(Reason.LOST, len(told.seen))
+            note_failure("tracking", error, "Events were not recorded")
     else:
         leave_out(refusal, len(told.seen))
         if refusal is Reason.REFUSED and token:
@@ -156,7 +172,7 @@ def _record(request: HttpRequest, told: Told, token: str) -> str:
     if user is not None:
         if token and told.account is not None:
             promptly(merge, token, user.pk)
-        if user.is_staff:
+        if getattr(user, "is_staff", False):
             leave_out(Reason.STAFF, len(told.seen))
             return ""
     elif not token:

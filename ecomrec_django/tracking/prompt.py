@@ -36,12 +36,15 @@ def _logged_in(*, request: Any = None, user: Any, **kwargs: Any) -> None:
         of(request).account = user
 
 
-def _order_saved(*, instance: Any, using: str, **kwargs: Any) -> None:
-    transaction.on_commit(lambda: _order_committed(instance), using=using, robust=True)
+def _order_saved(*, instance: Any, using: str, raw: bool = False, **kwargs: Any) -> None:
+    # A fixture's rows come before those they refer to.
+    if not raw:
+        transaction.on_commit(lambda: _order_committed(instance), using=using, robust=True)
 
 
-def _review_saved(*, instance: Any, using: str, **kwargs: Any) -> None:
-    transaction.on_commit(lambda: _review_committed(instance), using=using, robust=True)
+def _review_saved(*, instance: Any, using: str, raw: bool = False, **kwargs: Any) -> None:
+    if not raw:
+        transaction.on_commit(lambda: _review_committed(instance), using=using, robust=True)
 
 
 def _order_committed(order: Any) -> None:

@@ -31,7 +31,9 @@ class Told:
 
 def of(request: HttpRequest) -> Told:
     """What was told of ``request`` so far."""
-    told = getattr(request, "_ecomrec_told", None)
+    # REST framework's request is a wrapping of Django's own, which is the one that the middleware sees.
+    django: Any = getattr(request, "_request", request)
+    told = getattr(django, "_ecomrec_told", None)
     if told is None:
-        told = request._ecomrec_told = Told()  # type: ignore[attr-defined]
+        told = django._ecomrec_told = Told()
     return told

@@ -2,40 +2,58 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cache
+from threading import Lock
 from time import monotonic
 from typing import Protocol
-
-from django.db import Error as DatabaseFailure
 
 from ..conf import conf
 from ..serving.failures import note_failure
 from .intake import store
 from .observation import Observation
-from .tally import Reason, flush, leave_out
+from .retry import about_rows, refused
+from .tally import Reason, leave_out
 
 
 class Sink(Protocol):
-    """What ``ECOMREC["SINK"]`` names: a class without arguments, of which each process makes one."""
+    """What ``ECOMREC["SINK"]`` names: a class without arguments, of which each process makes one.
+
+    Making it connects to nothing; it raises ConfigurationError where settings or packages are missing.
+    """
 
     def write(self, observations: Sequence[Observation]) -> None: ...
 
 
 class Breaker:
-    """After a failure, lets nothing through for a while, so that no request waits again for what does not answer."""
+    """After a failure, lets nothing through for a while, so that no request waits again for what does not answer.
+
+    Then one attempt goes first, and the others follow once it has succeeded. Threads share it.
+    """
 
     SECONDS = 5.0
 
     def __init__(self) -> None:
-        self._until = 0.0
+        self._lock = Lock()
+        self._until: float | None = None
 
-    @property
-    def open(self) -> bool:
-        return monotonic() < self._until
+    def lets_through(self) -> bool:
+        with self._lock:
+            if self._until is None:
+                return True
+            if monotonic() < self._until:
+                return False
+            self._until = monotonic() + self.SECONDS
+            return True
 
     def trip(self) -> None:
-        self._until = monotonic() + self.SECONDS
+        with self._lock:
+            self._until = monotonic() + self.SECONDS
+
+    def mend(self) -> None:
+        with self._lock:
+            self._until = None
 
 
 def sink() -> Sink:
@@ -49,6 +67,8 @@ def _sink(made: type[Sink]) -> Sink:
 
 
 forget_sinks = _sink.cache_clear
+# A child must not wait for a lock that a thread of its parent held.
+os.register_at_fork(after_in_child=forget_sinks)
 
 
 class DatabaseSink:
@@ -58,21 +78,23 @@ class DatabaseSink:
         self.breaker = Breaker()
 
     def write(self, observations: Sequence[Observation]) -> None:
-        if self.breaker.open:
+        if not self.breaker.lets_through():
             leave_out(Reason.LOST, len(observations))
             return
         try:
             store(observations)
-        except DatabaseFailure as error:
-            self.breaker.trip()
+        except Exception as error:
+            if refused(error):
+                self.breaker.trip()
+            else:
+                self.breaker.mend()
+                if about_rows(error) and len(observations) > 1:
+                    # One of them spoils the chunk. The others need not go with it.
+                    half = len(observations) // 2
+                    self.write(observations[:half])
+                    self.write(observations[half:])
+                    return
             leave_out(Reason.LOST, len(observations))
             note_failure("tracking", error, "Events were not recorded")
-            return
-        self._flush()
-
-    def _flush(self) -> None:
-        try:
-            flush()
-        except DatabaseFailure as error:
-            self.breaker.trip()
-            note_failure("tracking", error, "Counts of events left out are not written yet")
+        else:
+            self.breaker.mend()

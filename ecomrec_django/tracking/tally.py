@@ -12,11 +12,12 @@ from contextlib import suppress
 from threading import Lock
 from time import monotonic
 
-from django.db import DatabaseError, transaction
+from django.db import Error as DatabaseFailure
 from django.db.models import F, Sum
 from django.utils import timezone
 
 from ..models import Omission
+from .retry import persistently
 
 FLUSH_SECONDS = 10.0
 
@@ -40,7 +41,7 @@ def left_out(reason: Reason) -> int:
 
 
 def flush(*, now: bool = False) -> None:
-    """Write the counts, unless that was done within FLUSH_SECONDS. Raises DatabaseError, with nothing forgotten."""
+    """Write the counts, unless that was tried within FLUSH_SECONDS. Raises DatabaseError, with nothing forgotten."""
     global _flushed
     if not _pending or not (now or monotonic() - _flushed > FLUSH_SECONDS):
         return
@@ -49,20 +50,22 @@ def flush(*, now: bool = False) -> None:
         _pending.clear()
         _flushed = monotonic()
     try:
-        with transaction.atomic():
-            for reason, events in sorted(counts.items()):
-                _add(reason, events)
+        persistently(lambda: _add(counts))
     except BaseException:
         with _lock:
             _pending.update(counts)
         raise
 
 
-def _add(reason: Reason, events: int) -> None:
-    row = Omission.objects.filter(day=timezone.now().date(), reason=reason)
-    if not row.update(count=F("count") + events):
-        Omission.objects.bulk_create([Omission(day=timezone.now().date(), reason=reason)], ignore_conflicts=True)
-        row.update(count=F("count") + events)
+def _add(counts: dict[Reason, int]) -> None:
+    # One day for all of it: midnight may pass meanwhile.
+    day = timezone.now().date()
+    # In one order of rows for every process, so that two cannot wait for each other.
+    for reason, events in sorted(counts.items()):
+        row = Omission.objects.filter(day=day, reason=reason)
+        if not row.update(count=F("count") + events):
+            Omission.objects.bulk_create([Omission(day=day, reason=reason)], ignore_conflicts=True)
+            row.update(count=F("count") + events)
 
 
 def forget() -> None:
@@ -72,10 +75,11 @@ def forget() -> None:
     _pending.clear()
 
 
-def _at_exit() -> None:
-    with suppress(DatabaseError):
+def flush_at_end() -> None:
+    """Write the counts, if that can be, when this process ends."""
+    with suppress(DatabaseFailure):
         flush(now=True)
 
 
 os.register_at_fork(after_in_child=forget)
-atexit.register(_at_exit)
+atexit.register(flush_at_end)

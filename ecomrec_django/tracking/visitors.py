@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.crypto import salted_hmac
 
 from ..models import Event, GuestOrder, HeldEvent, Impression, Visitor
 from ..models.bulk import LOOKUP, aware, chunks
+from .retry import persistently
 
 COOKIE = "ecomrec_visitor"
 COOKIE_SECONDS = 365 * 24 * 3600
@@ -116,10 +116,14 @@ class Known(NamedTuple):
 
 
 class VisitorIds:
-    """Visitor rows by key, made where missing; looks each one up once."""
+    """Visitor rows by key, made where missing; looks each one up once.
 
-    def __init__(self) -> None:
+    With ``lock``, inside a transaction, the rows are held to its end: neither a login nor an erasure comes between.
+    """
+
+    def __init__(self, *, lock: bool = False) -> None:
         self._known: dict[str, Known] = {}
+        self._rows = Visitor.objects.select_for_update().order_by("pk") if lock else Visitor.objects.all()
 
     def resolve(self, keys: Iterable[str]) -> dict[str, int]:
         """Visitor.pk of each key."""
@@ -130,21 +134,21 @@ class VisitorIds:
         somebody new: its next user need not be the account's owner."""
         wanted = set(keys)
         if missing := wanted - self._known.keys():
-            spent = self._find(missing)
+            spent = self.find(missing)
             if new := missing - self._known.keys() - spent:
                 Visitor.objects.bulk_create([Visitor(key=key) for key in sorted(new)], ignore_conflicts=True)
-                spent |= self._find(new)
+                spent |= self.find(new)
             if spent:
                 successors = {key: _successor(key) for key in spent}
                 found = self.known(successors.values())
                 self._known.update({key: found[successor] for key, successor in successors.items()})
         return {key: self._known[key] for key in wanted}
 
-    def _find(self, keys: set[str]) -> set[str]:
-        """Take up the rows of ``keys``; returns the keys that have joined an account."""
+    def find(self, keys: set[str]) -> set[str]:
+        """Take up the rows of ``keys`` that there are; returns the keys that have joined an account."""
         spent = set()
         for some in chunks(keys, LOOKUP):
-            rows = Visitor.objects.filter(key__in=some).values_list("key", "pk", "merged_into", "excluded_until")
+            rows = self._rows.filter(key__in=some).values_list("key", "pk", "merged_into", "excluded_until")
             for key, pk, merged_into, excluded_until in rows:
                 if merged_into is None:
                     self._known[key] = Known(key, pk, excluded_until is not None and aware(excluded_until) == FOREVER)
@@ -153,14 +157,16 @@ class VisitorIds:
         return spent
 
 
-@transaction.atomic
 def merge(token: str, user_pk: Any) -> bool:
     """Let the history of a cookie join that of an account, once; False if there is none to join.
 
     Nothing joins for somebody who withdrew consent: what was set aside stays aside.
     """
-    key, account = token_key(token), user_key(user_pk)
-    into = VisitorIds().resolve([account])[account]
+    return persistently(lambda: _merge(token_key(token), user_key(user_pk)))
+
+
+def _merge(key: str, account: str) -> bool:
+    into = VisitorIds(lock=True).resolve([account])[account]
     free = Visitor.objects.filter(key=key, merged_into=None, excluded_until=None)
     pk = free.values_list("pk", flat=True).first()
     # The update decides between two logins at the same time: one of them finds the row taken.

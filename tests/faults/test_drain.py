@@ -1,0 +1,224 @@
+"""The way through Redis: workers that are killed, a database that refuses, entries that make no sense."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from redis import Redis
+
+from ecomrec_django.models import Erasure, Event, HeldEvent, Item, Kind, Omission
+from ecomrec_django.tasks import drain_task
+from ecomrec_django.tracking import drain as module
+from ecomrec_django.tracking.drain import GROUP, drain
+from ecomrec_django.tracking.observation import Observation
+from ecomrec_django.tracking.redis_sink import FIELD, STREAM, RedisSink
+from ecomrec_django.tracking.sinks import DatabaseSink
+from ecomrec_django.tracking.tally import Reason, left_out
+from tests.processes import ROOT
+
+from .conftest import database_url
+from .parts import Cable, environment, redis, wait_until
+
+pytestmark = pytest.mark.mariadb
+SINK = "ecomrec_django.tracking.redis_sink.RedisSink"
+
+
+@pytest.fixture
+def queue(database, settings, tmp_path):
+    """A Redis of our own, as the shop's."""
+    with redis(tmp_path) as port:
+        settings.ECOMREC = {**settings.ECOMREC, "SINK": SINK, "REDIS": f"redis://127.0.0.1:{port}/0"}
+        with Redis(port=port) as client:
+            yield client
+
+
+def seen(number: int, **more) -> Observation:
+    return Observation(Kind.VIEW_ITEM, "a", visitor=f"{number:064x}", **more)
+
+
+def fill(client, observations) -> None:
+    with client.pipeline(transaction=False) as pipeline:
+        for one in observations:
+            pipeline.xadd(STREAM, {FIELD: one.to_json()})
+        pipeline.execute()
+
+
+@contextmanager
+def draining(client, database):
+    port = client.connection_pool.connection_kwargs["port"]
+    given = environment(database, SHOP_SINK=SINK, SHOP_REDIS=f"redis://127.0.0.1:{port}/0")
+    process = subprocess.Popen([sys.executable, "manage.py", "ecomrec_drain"], cwd=ROOT, env=given)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_what_the_sink_writes_is_drained_once_and_leaves_redis(queue):
+    RedisSink().write([seen(n) for n in range(7)])
+    assert not Event.objects.exists()
+    assert drain_task() == {"entries": 7, "unreadable": 0, "spoilt": 0}
+    assert Event.objects.count() == 7
+    assert queue.xlen(STREAM) == 0
+    assert queue.xinfo_consumers(STREAM, GROUP) == []
+    assert drain(once=True).entries == 0
+
+
+def test_redis_holds_nobody_but_as_a_keyed_hash(queue):
+    RedisSink().write([seen(5)])
+    ((_, fields),) = queue.xrange(STREAM)
+    assert Observation.from_json(fields[FIELD]).visitor == f"{5:064x}"
+
+
+def test_a_worker_killed_in_the_middle_leaves_every_event_exactly_once(queue, database, monkeypatch):
+    fill(queue, [seen(n) for n in range(6000)])
+    with draining(queue, database) as process:
+        wait_until(Event.objects.exists)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    half = Event.objects.count()
+    assert 0 < half < 6000
+    assert queue.xpending(STREAM, GROUP)["pending"] > 0
+    monkeypatch.setattr(module, "ABANDONED_SECONDS", 0.0)
+    drain(once=True)
+    assert Event.objects.count() == 6000
+    assert Event.objects.values("visitor").distinct().count() == 6000
+    assert queue.xlen(STREAM) == 0
+
+
+def test_a_worker_told_to_stop_finishes_what_it_holds(queue, database):
+    fill(queue, [seen(n) for n in range(3000)])
+    with draining(queue, database) as process:
+        wait_until(Event.objects.exists)
+        process.terminate()
+        assert process.wait(20) == 0
+    assert queue.xpending(STREAM, GROUP)["pending"] == 0
+    assert Event.objects.count() + queue.xlen(STREAM) == 3000
+
+
+def test_while_the_database_is_away_events_wait_in_redis(queue, database):
+    cable = Cable(("127.0.0.1", int(database.rsplit(":", 1)[1].split("/")[0])))
+    with draining(queue, database_url(cable.port)):
+        fill(queue, [seen(1)])
+        wait_until(lambda: Event.objects.count() == 1)
+        cable.cut()
+        fill(queue, [seen(n) for n in range(2, 30)])
+        wait_until(lambda: queue.xpending(STREAM, GROUP)["pending"] > 0)
+        cable.mend()
+        wait_until(lambda: Event.objects.count() == 29)
+        wait_until(lambda: queue.xlen(STREAM) == 0)
+    cable.cut()
+    assert not Omission.objects.filter(reason="lost").exists()
+
+
+def test_draining_once_says_that_the_database_does_not_take_it(queue, monkeypatch):
+    from django.db import OperationalError
+
+    def store(observations):
+        raise OperationalError(2002, "planted")
+
+    fill(queue, [seen(1)])
+    monkeypatch.setattr(module, "store", store)
+    with pytest.raises(CommandError, match="wait in Redis"):
+        call_command("ecomrec_drain", once=True)
+    monkeypatch.undo()
+    monkeypatch.setattr(module, "ABANDONED_SECONDS", 0.0)
+    assert drain(once=True).entries == 1
+    assert Event.objects.count() == 1
+
+
+def test_an_entry_that_makes_no_sense_is_counted_and_blocks_nothing(queue):
+    fill(queue, [seen(1)])
+    for poison in (
+        {FIELD: b"{"},
+        {FIELD: b"[1,2]"},
+        {FIELD: b"\xff"},
+        {b"x": b"1"},
+        {FIELD: b'["view_item"' + b",1" * 8},
+    ):
+        queue.xadd(STREAM, poison)
+    fill(queue, [seen(2)])
+    assert drain(once=True).unreadable == 5
+    assert Event.objects.count() == 2
+    assert left_out(Reason.LOST) == 5
+    assert queue.xlen(STREAM) == 0
+
+
+def test_one_event_that_no_database_can_hold_does_not_take_its_batch_along(queue):
+    fill(queue, [*(seen(n) for n in range(50)), Observation(Kind.VIEW_ITEM, "\ud800", visitor="f" * 64)])
+    assert drain(once=True).spoilt == 1
+    assert Event.objects.count() == 50
+    assert left_out(Reason.LOST) == 1
+
+
+def test_a_full_redis_can_be_drained(queue, monkeypatch):
+    fill(queue, [seen(n) for n in range(5)])
+    drain(once=True)
+    fill(queue, [seen(n) for n in range(5, 10)])
+    queue.config_set("maxmemory-policy", "noeviction")
+    queue.config_set("maxmemory", 1)
+    RedisSink().write([seen(10)])
+    assert Event.objects.count() == 6
+    drain(once=True)
+    assert Event.objects.count() == 11
+    assert queue.xlen(STREAM) == 0
+
+
+@pytest.mark.parametrize("kind", [Kind.VIEW_ITEM, Kind.ADD_TO_CART])
+@pytest.mark.parametrize("item", ["a", "not-in-the-catalog"])
+def test_the_same_observation_by_three_ways_is_stored_once(queue, kind, item):
+    one = Observation(kind, item, visitor="e" * 64)
+    sink = RedisSink()
+    sink.write([one])
+    sink.write([one])
+    DatabaseSink().write([one])
+    drain(once=True)
+    assert Event.objects.count() + HeldEvent.objects.count() == 1
+    assert left_out(Reason.DUPLICATE) == 2
+
+
+def test_what_a_forgotten_person_did_before_does_not_come_back_from_the_queue(queue):
+    now = datetime.now(UTC)
+    Erasure.objects.create(key=f"{1:064x}", time=now - timedelta(minutes=5))
+    fill(queue, [seen(1, time=now - timedelta(minutes=10)), seen(2), seen(1, time=now)])
+    drain(once=True)
+    assert sorted(Event.objects.values_list("visitor__key", flat=True)) == [f"{1:064x}", f"{2:064x}"]
+    assert left_out(Reason.ERASED) == 1
+
+
+def test_two_workers_share_the_work(queue):
+    fill(queue, [seen(n) for n in range(2000)])
+    Item.objects.exists()
+    threads = [threading.Thread(target=_drain_and_close) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert Event.objects.count() == 2000
+    assert queue.xlen(STREAM) == 0
+
+
+def _drain_and_close():
+    from django.db import connections
+
+    drain(once=True)
+    connections.close_all()
+
+
+def test_a_forked_child_writes_through_a_connection_of_its_own(queue):
+    sink = RedisSink()
+    sink.write([seen(0)])
+    child = os.fork()
+    if child == 0:
+        sink.write([seen(n) for n in range(1, 20)])
+        os._exit(0)
+    sink.write([seen(n) for n in range(20, 40)])
+    assert os.waitpid(child, 0)[1] == 0
+    assert queue.xlen(STREAM) == 40
