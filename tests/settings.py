@@ -9,7 +9,7 @@ from example_shop.settings import DATABASES
 from example_shop.settings import INSTALLED_APPS as SHOP_APPS
 
 DEBUG = False
-INSTALLED_APPS = [*SHOP_APPS, "tests.hosts"]
+INSTALLED_APPS = [*SHOP_APPS, "cookie_consent", "tests.hosts"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from ecomrec_django.checks import check_settings
@@ -24,8 +26,37 @@ def test_an_unusable_catalog_is_an_error(settings, catalog):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"CONSENT": "nowhere.agreed"}, {"STRATEGIES": {"bought_with": "ecomrec_django.strategies.base.Nothing"}}]
+    "wrong",
+    [
+        {"CONSENT": "nowhere.agreed"},
+        {"SINK": "nowhere.Sink"},
+        {"STRATEGIES": {"bought_with": "ecomrec_django.strategies.base.Nothing"}},
+    ],
 )
 def test_a_dotted_path_that_leads_nowhere_is_an_error(settings, wrong):
     settings.ECOMREC = {"CATALOG": "tests.planted.PlantedCatalog", **wrong}
     assert ids() == ["ecomrec.E003"]
+
+
+SINK = {"CATALOG": "tests.planted.PlantedCatalog", "SINK": "ecomrec_django.tracking.redis_sink.RedisSink"}
+
+
+def test_redis_is_not_asked_whether_it_is_there(settings):
+    settings.ECOMREC = {**SINK, "REDIS": "redis://127.0.0.1:9/0"}
+    assert ids() == []
+
+
+@pytest.mark.parametrize("address", [None, "", "127.0.0.1:6379"])
+def test_events_through_redis_need_its_address(settings, address):
+    settings.ECOMREC = {**SINK, "REDIS": address}
+    (message,) = check_settings(None)
+    assert message.id == "ecomrec.E004"
+    assert 'ECOMREC["REDIS"]' in message.msg
+
+
+def test_events_through_redis_need_the_package(settings, monkeypatch):
+    settings.ECOMREC = {**SINK, "REDIS": "redis://127.0.0.1:6379/0"}
+    monkeypatch.setitem(sys.modules, "redis", None)
+    (message,) = check_settings(None)
+    assert message.id == "ecomrec.E004"
+    assert "ecomrec-django[redis]" in message.msg

@@ -146,7 +146,8 @@ def test_of_two_chunks_that_wait_for_each_other_one_is_stored_again(monkeypatch)
             Visitor.objects.bulk_create(Visitor(key=f"other-{n}") for n in range(200))
             Visitor.objects.filter(key=second).update(excluded_until=None)
             barrier.wait()
-            while not _waits_for(second):
+            limit = time.monotonic() + 20
+            while not _waits_for(second) and time.monotonic() < limit:
                 # Asked more often, the database repeats its last answer.
                 time.sleep(0.2)
             Visitor.objects.filter(key=first).update(excluded_until=None)

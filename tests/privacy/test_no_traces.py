@@ -83,7 +83,7 @@ def test_neither_address_nor_browser_nor_name_is_kept_anywhere(caplog, django_ca
     run_training()
 
     kinds = set(Event.objects.values_list("kind", flat=True))
-    assert kinds == {"view_item", "purchase"}
+    assert kinds == {"view_item", "add_to_cart", "purchase"}
     kept = {
         "tables": stored(),
         # The keys, and the pickled values, of Django's cache in memory.

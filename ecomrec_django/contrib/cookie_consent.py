@@ -1,0 +1,29 @@
+"""django-cookie-consent: ``ECOMREC["CONSENT"] = "ecomrec_django.contrib.cookie_consent.analytics"``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def accepted(group: str) -> Callable[[HttpRequest], bool]:
+    """A consent function: recorded is who accepted the cookie group with that ``varname``.
+
+    It reads the shopper's own cookie and makes no query: an answer stands until the shopper gives another, even if the
+    shop has added cookies to the group since.
+    """
+
+    def consent(request: HttpRequest) -> bool:
+        from cookie_consent.util import get_cookie_dict_from_request
+
+        answer = get_cookie_dict_from_request(request).get(group)
+        declined = getattr(settings, "COOKIE_CONSENT_DECLINE", "-1")
+        return answer is not None and answer != declined
+
+    return consent
+
+
+# Of the group that most shops have.
+analytics = accepted("analytics")
