@@ -20,7 +20,7 @@ def accepted(group: str) -> Callable[[HttpRequest], bool]:
 
         answer = get_cookie_dict_from_request(request).get(group)
         declined = getattr(settings, "COOKIE_CONSENT_DECLINE", "-1")
-        return answer is not None and answer != declined
+        return bool(answer) and answer != declined
 
     return consent
 
