@@ -114,10 +114,20 @@ class _Drain:
             if not str(error).startswith("NOGROUP"):
                 raise
             # Made only where it is missing: a full Redis refuses even to say that it is there.
-            self._redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
+            self._make_group()
             entries = self._new()
         self._batch = [(number, self._read(fields)) for number, fields in entries]
         self.report.entries += len(entries)
+
+    def _make_group(self) -> None:
+        from redis import ResponseError
+
+        try:
+            self._redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
+        except ResponseError as error:
+            # Another process that starts now was quicker.
+            if not str(error).startswith("BUSYGROUP"):
+                raise
 
     def _abandoned(self) -> list[Any]:
         _, entries, *_ = self._redis.xautoclaim(

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.test import Client
 
 from ecomrec_django.models import Event, Item, Kind, Visitor
@@ -16,6 +16,7 @@ from ecomrec_django.tracking.observation import Observation
 from ecomrec_django.tracking.tally import Reason, left_out
 from ecomrec_django.tracking.visitors import COOKIE, merge, new_token, token_key, user_key
 
+from .at_once import at_once
 from .parts import BROWSER
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,27 +28,6 @@ def shop(settings):
     settings.ROOT_URLCONF = "tests.tracking.urls"
     settings.ECOMREC = {**settings.ECOMREC, "TRACK_VIEWS": {"page": "sku"}}
     Item.objects.bulk_create(Item(external_id=name, title=name, fingerprint="") for name in "abcdefgh")
-
-
-def at_once(*works):
-    """Call all at the same moment, each in a thread and on a connection of its own; returns what they return."""
-    barrier = threading.Barrier(len(works))
-    answers = [None] * len(works)
-
-    def run(number, work):
-        try:
-            connection.ensure_connection()
-            barrier.wait()
-            answers[number] = work()
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(works)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return answers
 
 
 def browser(token=""):

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from redis import Redis
 
-from ecomrec_django.models import Erasure, Event, HeldEvent, Item, Kind, Omission
+from ecomrec_django.models import Erasure, Event, HeldEvent, Kind, Omission
 from ecomrec_django.tasks import drain_task
 from ecomrec_django.tracking import drain as module
 from ecomrec_django.tracking.drain import GROUP, drain
@@ -22,6 +21,7 @@ from ecomrec_django.tracking.sinks import DatabaseSink
 from ecomrec_django.tracking.tally import Reason, left_out
 from tests.processes import ROOT
 
+from .at_once import at_once
 from .conftest import database_url
 from .parts import Cable, environment, redis, wait_until
 
@@ -193,23 +193,14 @@ def test_what_a_forgotten_person_did_before_does_not_come_back_from_the_queue(qu
     assert left_out(Reason.ERASED) == 1
 
 
-def test_two_workers_share_the_work(queue):
-    fill(queue, [seen(n) for n in range(2000)])
-    Item.objects.exists()
-    threads = [threading.Thread(target=_drain_and_close) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert Event.objects.count() == 2000
-    assert queue.xlen(STREAM) == 0
-
-
-def _drain_and_close():
-    from django.db import connections
-
-    drain(once=True)
-    connections.close_all()
+def test_two_workers_that_start_at_once_share_the_work(queue):
+    for turn in range(5):
+        queue.flushall()
+        fill(queue, [seen(n + 1000 * turn) for n in range(1000)])
+        reports = at_once(*[lambda: drain(once=True)] * 2)
+        assert sum(report.entries for report in reports) == 1000
+        assert Event.objects.count() == 1000 * (turn + 1)
+        assert queue.xlen(STREAM) == 0
 
 
 def test_a_forked_child_writes_through_a_connection_of_its_own(queue):
