@@ -15,12 +15,17 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.db.models.signals import post_delete
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from ..catalog.adapter import Catalog, ItemFacts, PurchaseLine, ReviewLine
+from ..errors import DataError
 from ..tracking import track
+from ..tracking.cleaning import clean_quantity
+from ..tracking.prompt import order_changed
 from ..tracking.request import current_request
 
 CHUNK = 2_000
@@ -37,7 +42,7 @@ class OscarCatalog(Catalog):
     many offers it has: products, their stock records and pictures, and the same of their variants.
 
     Given back is: all of an order or a line whose status is one of ``cancelled_statuses``, and the pieces of payment
-    events of the types ``refund_events``.
+    events of the types ``refund_events`` or of shipping events of the types ``return_events``, whichever are more.
     """
 
     model = "catalogue.Product"
@@ -47,6 +52,7 @@ class OscarCatalog(Catalog):
     description = "description"
     cancelled_statuses: tuple[str, ...] = ("Cancelled",)
     refund_events: tuple[str, ...] = ("Refund", "Refunded")
+    return_events: tuple[str, ...] = ("Return", "Returned")
     # Code of the product attribute that holds the brand.
     brand_attribute = "brand"
     # Name of the page on which shoppers take things out of their basket.
@@ -55,8 +61,10 @@ class OscarCatalog(Catalog):
     @classmethod
     def connect(cls) -> None:
         from oscar.apps.basket.signals import basket_addition
+        from oscar.apps.order.signals import order_line_status_changed
 
         basket_addition.connect(_added, dispatch_uid="ecomrec_added_to_basket")
+        order_line_status_changed.connect(_line_changed, dispatch_uid="ecomrec_order_line_changed")
         post_delete.connect(_removed, _named("basket.Line"), dispatch_uid="ecomrec_removed_from_basket")
 
     # -- products ---------------------------------------------------------------------------------------------------
@@ -87,7 +95,7 @@ class OscarCatalog(Catalog):
             brand=self._brand(product),
             rating=product.rating,
             image=self.image_url(product),
-            description=product.description,
+            description=strip_tags(product.description),
             available=self.available(product, None),
         )
 
@@ -175,23 +183,24 @@ class OscarCatalog(Catalog):
         return [str(parent or pk) for pk, parent in basket.lines.values_list("product", "product__parent")]
 
     def purchases(self, since: datetime | None) -> Iterable[PurchaseLine]:
-        orders = _named(self.order_model)._default_manager.order_by("pk")
-        if since is not None:
-            changed = Q(date_placed__gte=since) | Q(status_changes__date_created__gte=since)
-            orders = orders.filter(changed | Q(payment_events__date_created__gte=since)).distinct()
-        return self._lines(_named("order.Line")._default_manager.filter(order__in=orders.values("pk")))
+        lines = _named("order.Line")._default_manager.all()
+        if since is None:
+            return self._lines(lines)
+        changed = Q(date_placed__gte=since)
+        for name in ("OrderStatusChange", "PaymentEvent", "ShippingEvent"):
+            later = _named(f"order.{name}")._default_manager.filter(date_created__gte=since)
+            changed |= Q(pk__in=later.order_by().values("order"))
+        orders = _named(self.order_model)._default_manager.filter(changed)
+        # Oscar does not note when a line's own status changed.
+        return self._lines(lines.filter(Q(order__in=orders.values("pk")) | Q(status__in=self.cancelled_statuses)))
 
     def order_lines(self, order: Any) -> Iterable[PurchaseLine]:
         return self._lines(order.lines.all())
 
     def _lines(self, lines: QuerySet[Any]) -> Iterator[PurchaseLine]:
-        refunds = _named("order.PaymentEventQuantity")._default_manager.filter(
-            line=OuterRef("pk"), event__event_type__name__in=self.refund_events
-        )
-        # By line alone: the events' own order would split the sum.
-        given_back = refunds.order_by().values("line").annotate(pieces=Sum("quantity")).values("pieces")
-        rows = (
-            lines.order_by("order", "pk").annotate(given_back=Subquery(given_back)).select_related("order", "product")
+        rows = lines.order_by("order", "pk").annotate(
+            repaid=_pieces("PaymentEventQuantity", self.refund_events),
+            returned=_pieces("ShippingEventQuantity", self.return_events),
         )
         for line in rows.iterator(chunk_size=CHUNK):
             if not line.quantity:
@@ -207,7 +216,7 @@ class OscarCatalog(Catalog):
                 quantity=line.quantity,
                 price=line.line_price_incl_tax / line.quantity,
                 time=order.date_placed,
-                refunded=line.quantity if cancelled else min(line.given_back or 0, line.quantity),
+                refunded=line.quantity if cancelled else max(line.repaid, line.returned),
                 currency=order.currency,
             )
 
@@ -228,13 +237,31 @@ def _named(label: str) -> Any:
     return apps.get_model(label)
 
 
+def _pieces(model: str, types: tuple[str, ...]) -> Coalesce:
+    """Pieces of a line in its events of these types."""
+    quantities = _named(f"order.{model}")._default_manager.filter(
+        line=OuterRef("pk"), event__event_type__name__in=types
+    )
+    # By line alone: the events' own order would split the sum.
+    return Coalesce(Subquery(quantities.order_by().values("line").annotate(sum=Sum("quantity")).values("sum")), 0)
+
+
 def _amount(price: Any) -> Decimal:
     amount: Decimal = price.incl_tax if price.is_tax_known else price.excl_tax
     return amount
 
 
 def _added(*, product: Any, request: HttpRequest, **kwargs: Any) -> None:
-    track.add_to_cart(request, product)
+    # The signal tells no quantity; the form that Oscar has just accepted does.
+    try:
+        quantity = clean_quantity(str(request.POST.get("quantity", "")))
+    except DataError:
+        quantity = 1
+    track.add_to_cart(request, product, quantity)
+
+
+def _line_changed(*, line: Any, **kwargs: Any) -> None:
+    order_changed(line.order)
 
 
 def _removed(*, instance: Any, **kwargs: Any) -> None:

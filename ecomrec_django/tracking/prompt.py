@@ -36,10 +36,15 @@ def _logged_in(*, request: Any = None, user: Any, **kwargs: Any) -> None:
         of(request).account = user
 
 
+def order_changed(order: Any, using: str | None = None) -> None:
+    """A row of ``order_model`` or something of its lines changed: it is imported as soon as that is committed."""
+    transaction.on_commit(lambda: _order_committed(order), using=using, robust=True)
+
+
 def _order_saved(*, instance: Any, using: str, raw: bool = False, **kwargs: Any) -> None:
     # A fixture's rows come before those they refer to.
     if not raw:
-        transaction.on_commit(lambda: _order_committed(instance), using=using, robust=True)
+        order_changed(instance, using)
 
 
 def _review_saved(*, instance: Any, using: str, raw: bool = False, **kwargs: Any) -> None:

@@ -53,6 +53,8 @@ OSCAR_ALLOW_ANON_REVIEWS = True
 OSCAR_MODERATE_REVIEWS = False
 OSCAR_INITIAL_ORDER_STATUS = "Pending"
 OSCAR_ORDER_STATUS_PIPELINE = {"Pending": ("Cancelled",), "Cancelled": ()}
+OSCAR_LINE_STATUS_PIPELINE = {"Pending": ("Cancelled",), "Cancelled": ()}
+OSCAR_INITIAL_LINE_STATUS = "Pending"
 
 ECOMREC = {
     "CATALOG": "ecomrec_django.contrib.oscar.OscarCatalog",
