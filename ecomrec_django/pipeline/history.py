@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections, router
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from ..conf import conf
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CHECKPOINT = "history"
+# Stands where exported events were changed since.
+CHANGED = "history changed"
 CHUNK = 100_000
 _NAME = re.compile(r"(\d+)-(\d+)\.parquet")
 
@@ -66,6 +68,7 @@ def export_history(progress: Callable[[int, int], None] | None = None) -> Histor
 def rebuild_history(progress: Callable[[int, int], None] | None = None, reason: str = "asked for") -> HistoryReport:
     """Write all files afresh from the Event table."""
     Checkpoint.objects.update_or_create(name=CHECKPOINT, defaults={"position": {}})
+    Checkpoint.objects.filter(name=CHANGED).delete()
     if folder().exists():
         shutil.rmtree(folder())
     rows = _append(0, 0, progress)
@@ -75,6 +78,12 @@ def rebuild_history(progress: Callable[[int, int], None] | None = None, reason: 
 def exported() -> int:
     """The last Event.pk that the history covers; 0 if none."""
     return _position()[0]
+
+
+def changing(events: QuerySet[Event]) -> None:
+    """``events`` are about to be changed: if the files hold any of them, the next export writes all files afresh."""
+    if events.filter(pk__lte=exported()).exists():
+        Checkpoint.objects.get_or_create(name=CHANGED)
 
 
 def _position() -> tuple[int, int]:
@@ -95,6 +104,8 @@ def _disagreement(last: int, rows: int) -> str:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    if Checkpoint.objects.filter(name=CHANGED).exists():
+        return "exported events were changed since"
     try:
         written = sum(pq.read_metadata(path).num_rows for path in folder().glob("*/*.parquet"))
     except (OSError, pa.ArrowInvalid) as error:

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple, TextIO
 
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import router, transaction
 
 from ..errors import DataError
 from ..models import Event, Item, Kind
@@ -91,7 +91,7 @@ class _FileImporter:
     def run(self, progress: Callable[[int, int], None] | None) -> FileReport:
         since_of(CHECKPOINT)
         for rows in chunks(self._rows(), CHUNK):
-            with transaction.atomic():
+            with transaction.atomic(using=router.db_for_write(Event)):
                 take_turns(CHECKPOINT)
                 if self._bars.look():
                     self._visitors = VisitorIds()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
+from django.db import router, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -17,6 +17,7 @@ from ..conf import conf
 from ..errors import DataError
 from ..models import Event, GuestOrder, Kind
 from ..models.bulk import LOOKUP, chunks, collector_paused, insert
+from ..pipeline.history import changing
 from .cleaning import LONGEST_ID, clean_item, clean_order, clean_price, clean_quantity, clean_time
 from .imports import Records, came_to, since_of, take_turns
 from .visitors import VisitorIds
@@ -94,7 +95,7 @@ class _Importer:
 
     def add(self, lines: Sequence[PurchaseLine]) -> None:
         self.report.lines += len(lines)
-        with transaction.atomic():
+        with transaction.atomic(using=router.db_for_write(Event)):
             take_turns(CHECKPOINT)
             self._records.begin()
             good = [clean for line in lines if (clean := self._clean(line))]
@@ -155,7 +156,9 @@ class _Importer:
         for visitor, own in theirs.items():
             for some in chunks(own, RANGES):
                 keys = Q(key__in=[f"purchase:{line.line}" for line in some]) | _refunds_of(some)
-                Event.objects.filter(keys, visitor=None).update(visitor=visitor)
+                joined = Event.objects.filter(keys, visitor=None)
+                changing(joined)
+                joined.update(visitor=visitor)
 
     def _refunds(self, lines: list[PurchaseLine], users: _Visitors, guests: Mapping[str, int]) -> list[tuple[Any, ...]]:
         """Only what was given back since the last import; the key holds the pieces given back in all."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
+from django.db import router, transaction
 from django.utils import timezone
 
 from ..catalog.adapter import ReviewLine
@@ -14,6 +14,7 @@ from ..conf import conf
 from ..errors import DataError
 from ..models import Event, Kind
 from ..models.bulk import LOOKUP, chunks, insert
+from ..pipeline.history import changing
 from .cleaning import LONGEST_ID, clean_item, clean_rating, clean_time
 from .imports import Records, came_to, since_of, take_turns
 
@@ -61,7 +62,7 @@ class _Importer:
 
     def add(self, lines: Sequence[ReviewLine]) -> None:
         self.report.reviews += len(lines)
-        with transaction.atomic():
+        with transaction.atomic(using=router.db_for_write(Event)):
             take_turns(CHECKPOINT)
             self._records.begin()
             good = [clean for line in lines if (clean := self._clean(line))]
@@ -105,4 +106,5 @@ class _Importer:
                 if event.rating != ratings[str(event.key)]:
                     event.rating = ratings[str(event.key)]
                     changed.append(event)
+        changing(Event.objects.filter(pk__in=[event.pk for event in changed]))
         return Event.objects.bulk_update(changed, ["rating"], batch_size=500)

@@ -5,10 +5,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ecomrec_django.catalog.adapter import ReviewLine
 from ecomrec_django.learning.interactions import HISTORY, schema
 from ecomrec_django.models import Checkpoint, Event, Item, Visitor
 from ecomrec_django.pipeline import history
 from ecomrec_django.pipeline.history import export_history, folder, rebuild_history
+from ecomrec_django.tracking.orders import import_order, import_purchases
+from ecomrec_django.tracking.reviews import import_reviews
+from ecomrec_django.tracking.visitors import token_key
+from tests.planted import NOON, line
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shop")]
 START = datetime(2016, 12, 30, 23, 59, 59, 250_000, tzinfo=UTC)
@@ -128,3 +133,24 @@ def test_an_event_that_was_committed_late_is_not_lost():
     late.save(force_insert=True)
     assert export_history().rebuilt
     assert len(rows()) == 3
+
+
+def test_a_guests_order_that_becomes_a_visitors_later_is_theirs_in_the_history_too(shop):
+    shop.lines = [line(1, "a", user=None), line(2, "b", user=None, order="o2")]
+    import_purchases()
+    export_history()
+    import_order("o1", guest=token_key("somebody"))
+    assert export_history().rebuilt == "exported events were changed since"
+    visitors = [row[1] for row in rows()]
+    assert sorted(visitors) == sorted([0, Visitor.objects.get().pk])
+    assert export_history().rebuilt == ""
+
+
+def test_a_review_whose_stars_changed_has_the_new_ones_in_the_history(shop):
+    shop.review_lines = [ReviewLine("1", "5", "a", 4.0, NOON)]
+    import_reviews()
+    export_history()
+    shop.review_lines = [ReviewLine("1", "5", "a", 1.0, NOON)]
+    import_reviews()
+    export_history()
+    assert [row[6] for row in rows()] == [1.0]

@@ -75,6 +75,9 @@ def test_the_next_export_finds_files_checkpoint_and_table_in_agreement(people):
 
 
 def test_a_guests_order_that_was_exported_before_it_was_theirs_leaves_the_history(people):
+    Event.objects.filter(key="purchase:6").update(visitor=None)
+    rebuild_history()
+    import_purchases()
     assert Event.objects.get(key="purchase:6").visitor.key == CLEO
     assert [row[1] for row in history() if row[8] == "o5"] == [0]
     receipt = erase([CLEO])
@@ -83,7 +86,8 @@ def test_a_guests_order_that_was_exported_before_it_was_theirs_leaves_the_histor
     receipt.refresh_from_db()
     assert receipt.removed["history"] == 2
     assert not [row for row in history() if row[8] == "o5"]
-    assert export_history().rebuilt == ""
+    export_history()
+    assert not [row for row in history() if row[8] == "o5"]
 
 
 @pytest.mark.parametrize("key", [ANNA, CLEO], ids=["account", "guest"])
