@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models import Event, Impression, Item, Visitor
 from .base import ReadOnlyAdmin
+from .filters import AnyStrategyFilter
 
 RECENT = 100_000
 
@@ -57,7 +58,7 @@ class EventAdmin(ReadOnlyAdmin):
 @admin.register(Impression)
 class ImpressionAdmin(ReadOnlyAdmin):
     list_display = ("time", "strategy", "release", "anchor", "item", "position", "clicked", "visitor")
-    list_filter = ("strategy",)
+    list_filter = (AnyStrategyFilter,)
     list_select_related = ("item", "anchor", "visitor")
     ordering = ("-pk",)
     sortable_by = ()

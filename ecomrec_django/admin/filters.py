@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from ..conf import conf
-from ..models import OfferList, Override, Publication, Release
+from ..models import OfferList, Publication, Release
 from .base import strategy_label
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class OwnerFilter(DefaultedFilter):
         return queryset.filter(anchor__isnull=self.chosen() == "category")
 
 
-class OverrideStrategyFilter(admin.SimpleListFilter):
+class AnyStrategyFilter(admin.SimpleListFilter):
     """Any strategy, or one."""
 
     title = _("strategy")
@@ -102,5 +102,5 @@ class OverrideStrategyFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(name, strategy_label(name)) for name in conf.STRATEGIES]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Override]) -> QuerySet[Override]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(strategy=self.value()) if self.value() else queryset

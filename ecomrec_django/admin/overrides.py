@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from ..conf import conf
 from ..models import Override
 from .base import EcomrecAdmin, strategy_label
-from .filters import OverrideStrategyFilter
+from .filters import AnyStrategyFilter
 from .pictures import picture
 from .search import found_ids
 
@@ -64,7 +64,7 @@ class OverrideAdmin(EcomrecAdmin):
         "created",
     )
     list_display_links = ("action", "anchor")
-    list_filter = ("action", OverrideStrategyFilter)
+    list_filter = ("action", AnyStrategyFilter)
     list_select_related = ("anchor", "offer", "created_by")
     ordering = ("-pk",)
     sortable_by = ()
