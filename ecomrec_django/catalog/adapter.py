@@ -281,9 +281,11 @@ class _Cleaner:
 
     def __call__(self, value: str) -> Any:
         try:
-            return self.field.to_python(value)
+            key = self.field.to_python(value)
         except ValidationError:
             return None
+        # SQLite raises where it is asked for more than 64 bits.
+        return None if isinstance(key, int) and key.bit_length() > 63 else key
 
 
 def _decimal(value: Any) -> Decimal | None:

@@ -16,7 +16,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
-from django.db.models.signals import post_delete
+from django.db.models.signals import pre_delete
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import strip_tags
@@ -65,7 +65,7 @@ class OscarCatalog(Catalog):
 
         basket_addition.connect(_added, dispatch_uid="ecomrec_added_to_basket")
         order_line_status_changed.connect(_line_changed, dispatch_uid="ecomrec_order_line_changed")
-        post_delete.connect(_removed, _named("basket.Line"), dispatch_uid="ecomrec_removed_from_basket")
+        pre_delete.connect(_removed, _named("basket.Line"), dispatch_uid="ecomrec_removed_from_basket")
 
     # -- products ---------------------------------------------------------------------------------------------------
 
@@ -264,9 +264,12 @@ def _line_changed(*, line: Any, **kwargs: Any) -> None:
     order_changed(line.order)
 
 
-def _removed(*, instance: Any, **kwargs: Any) -> None:
+def _removed(*, sender: Any, instance: Any, **kwargs: Any) -> None:
     request = current_request.get()
     match = request.resolver_match if request is not None else None
     # Elsewhere lines are deleted because baskets are merged or emptied by an order.
-    if request is not None and match is not None and match.view_name == OscarCatalog.basket_view:
-        track.remove_from_cart(request, instance.product, instance.quantity or 1)
+    if request is None or match is None or match.view_name != OscarCatalog.basket_view:
+        return
+    # Oscar's form has put its own quantity, such as 0, into the line.
+    for quantity in sender.objects.filter(pk=instance.pk, quantity__gt=0).values_list("quantity", flat=True):
+        track.remove_from_cart(request, instance.product, quantity)

@@ -107,7 +107,7 @@ def examine(page: Page, strategy: str, anchors: Iterable[Any], limit: int) -> Ex
     unknown = [item for item, product in given.items() if product is None]
     live: dict[str, Any] = {}
     for some in _windows(wanted, limit + limit // 2 if cached else MOST_AT_ONCE):
-        if len(guard.kept) >= limit:
+        if not some or len(guard.kept) >= limit:
             break
         if needed := [offer.item for offer, rule in some if rule is None]:
             live |= page.catalog.in_bulk([*needed, *unknown], page.request)

@@ -7,6 +7,7 @@ from django.test import RequestFactory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ecomrec_django.conf import conf
 from ecomrec_django.models import Category, Item, OfferList, Override, Publication
 from ecomrec_django.pipeline.publish import rollback
 from ecomrec_django.serving.failures import failures
@@ -288,3 +289,7 @@ def test_a_web_process_imports_no_learner():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
+
+
+def test_an_id_of_more_than_64_bits_names_no_product(host):
+    assert conf.CATALOG().in_bulk(["9" * 30, "1"], None).keys() == {"1"}
