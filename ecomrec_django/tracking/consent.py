@@ -8,7 +8,7 @@ from django.utils import timezone
 from ..conf import conf
 from ..models import Visitor
 from ..models.bulk import storable
-from .visitors import COOKIE_SECONDS, FOREVER, delete_cookie, key_of, token_key, token_of
+from .visitors import COOKIE_SECONDS, FOREVER, VisitorIds, delete_cookie, key_of, token_key, token_of
 
 CONSENT_COOKIE = "ecomrec_consent"
 AGREED, REFUSED = "yes", "no"
@@ -58,8 +58,8 @@ def withdraw(request: HttpRequest, response: HttpResponseBase) -> None:
 def exclude(key: str) -> None:
     """Take the visitor under ``key`` out of learning. Those merged into it go with it."""
     if key:
-        Visitor.objects.bulk_create([Visitor(key=key)], ignore_conflicts=True)
-        Visitor.objects.filter(key=key).update(excluded_until=storable(FOREVER))
+        visitor = VisitorIds().resolve([key])[key]
+        Visitor.objects.filter(pk=visitor).update(excluded_until=storable(FOREVER))
 
 
 def _remember(request: HttpRequest, response: HttpResponseBase, answer: str) -> None:

@@ -161,13 +161,17 @@ class _Intake:
         self.counts[Reason.UNKNOWN] += len(observations) - len(rows)
 
     def _mark_clicks(self, observations: list[Observation]) -> None:
+        clicks: dict[str, Observation] = {}
         for one in observations:
             if one.shown and one.item in self._items:
-                key = impression_key(one.shown, one.visitor, one.item)
-                # A click proves that the offer was seen, should its impression have been lost.
-                if not Impression.objects.filter(key=key).exists():
-                    self._store_impressions([one])
-                Impression.objects.filter(key=key, clicked=None).update(clicked=storable(one.time))
+                clicks.setdefault(impression_key(one.shown, one.visitor, one.item), one)
+        if not clicks:
+            return
+        known = set(Impression.objects.filter(key__in=clicks).values_list("key", flat=True))
+        # A click proves that the offer was seen, should its impression have been lost.
+        self._store_impressions([one for key, one in clicks.items() if key not in known])
+        for key, one in clicks.items():
+            Impression.objects.filter(key=key, clicked=None).update(clicked=storable(one.time))
 
     # -- events -----------------------------------------------------------------------------------------------------
 

@@ -101,12 +101,6 @@ def current_key(request: HttpRequest) -> str:
     return key
 
 
-def visitor_of(request: HttpRequest) -> Visitor | None:
-    """The known visitor behind a request; None if never seen."""
-    key = key_of(request)
-    return Visitor.objects.filter(key=key, merged_into=None).first() if key else None
-
-
 class Known(NamedTuple):
     """A Visitor row as far as recording needs it."""
 

@@ -28,3 +28,14 @@ def test_what_joined_an_account_goes_with_its_withdrawal():
     exclude(user_key(7))
     assert {row["excluded_until"] for row in visitors_table().to_pylist()} == {FOREVER}
     assert visitors_table().num_rows == 2
+
+
+def test_a_cookie_that_outlived_its_login_withdraws_for_its_next_user_not_for_the_account():
+    VisitorIds().resolve([token_key("guest")])
+    assert merge("guest", 7)
+    exclude(token_key("guest"))
+    told = {row["person"]: row["excluded_until"] for row in visitors_table().to_pylist()}
+    account = Visitor.objects.get(key=user_key(7))
+    assert told.pop(account.pk) is None
+    assert list(told.values()) == [FOREVER]
+    assert VisitorIds().known([token_key("guest")])[token_key("guest")].withdrawn

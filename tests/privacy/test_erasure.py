@@ -1,8 +1,7 @@
 from datetime import timedelta
-from threading import Thread
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -23,6 +22,7 @@ from ecomrec_django.tracking.orders import import_purchases
 from ecomrec_django.tracking.tally import Reason, left_out
 from ecomrec_django.tracking.visitors import FOREVER, merge, token_key
 from tests.planted import line
+from tests.threads import raised_in_a_thread
 
 from .conftest import ANNA, BEN, CLEO, COOKIE, everything_again, files, history, kept, view
 
@@ -234,21 +234,8 @@ def test_files_are_left_alone_while_a_training_runs(people):
     """Another process cannot rewrite them; the receipt stays pending until the next training."""
     receipt = erase([ANNA])
     before = files()
-    broken = []
-
-    def work():
-        try:
-            finish_erasures()
-        except TrainingError as error:
-            broken.append(error)
-        finally:
-            connections.close_all()
-
     with only_one():
-        thread = Thread(target=work)
-        thread.start()
-        thread.join()
-    assert len(broken) == 1
+        assert isinstance(raised_in_a_thread(finish_erasures), TrainingError)
     assert files() == before
     receipt.refresh_from_db()
     assert receipt.completed is None

@@ -1,8 +1,6 @@
 from datetime import UTC, date, datetime, timedelta
-from threading import Thread
 
 import pytest
-from django.db import connections
 from django.utils import timezone
 
 from ecomrec_django.errors import DataError, TrainingError
@@ -26,6 +24,7 @@ from ecomrec_django.tracking.consent import exclude
 from ecomrec_django.tracking.event_files import import_events
 from ecomrec_django.tracking.visitors import token_key
 from tests.planted import line
+from tests.threads import raised_in_a_thread
 
 from .conftest import ANNA, BEN, CLEO, COOKIE, everything_again, files, history, view
 
@@ -162,21 +161,8 @@ def test_an_empty_shop_has_nothing_to_purge(shop):
 
 
 def test_nothing_is_purged_while_a_training_runs(old):
-    broken = []
-
-    def work():
-        try:
-            purge(BORDER)
-        except TrainingError as error:
-            broken.append(error)
-        finally:
-            connections.close_all()
-
     with only_one():
-        thread = Thread(target=work)
-        thread.start()
-        thread.join()
-    assert len(broken) == 1
+        assert isinstance(raised_in_a_thread(purge, BORDER), TrainingError)
     assert horizon() is None
     assert Event.objects.filter(time__lt=BORDER).exists()
 
