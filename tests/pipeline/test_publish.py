@@ -6,6 +6,7 @@ from ecomrec_django.models import Item, OfferList, Publication, Release, Trainin
 from ecomrec_django.pipeline.lock import only_one
 from ecomrec_django.pipeline.publish import prune, publish, rollback
 from ecomrec_django.tasks import run_training
+from tests.threads import raised_in_a_thread
 
 pytestmark = pytest.mark.django_db
 
@@ -83,23 +84,7 @@ def test_old_releases_go_but_never_the_published_or_the_previous(settings):
 
 
 def test_only_one_training_runs_at_a_time(shop, monkeypatch):
-    from threading import Thread
-
-    from django.db import connections
-
-    said = []
-
-    def other():
-        try:
-            run_training()
-        except TrainingError as error:
-            said.append(str(error))
-        finally:
-            connections.close_all()
-
     with only_one():
-        thread = Thread(target=other)
-        thread.start()
-        thread.join()
-    assert said
-    assert "Another training is running" in said[0]
+        refused = raised_in_a_thread(run_training)
+    assert isinstance(refused, TrainingError)
+    assert "Another training is running" in str(refused)
