@@ -38,10 +38,15 @@ class Visit:
         self.faults = []
         self.page.on("console", lambda said: said.type == "error" and self.faults.append(f"console: {said.text}"))
         self.page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
-        self.page.on("requestfailed", lambda request: self.faults.append(f"failed: {request.url} {request.failure}"))
+        self.page.on("requestfailed", self._failed)
         self.page.on(
             "response", lambda answer: answer.status >= 400 and self.faults.append(f"{answer.status}: {answer.url}")
         )
+
+    def _failed(self, request):
+        # Aborted: the browser itself let go of a picture or a report when the page was left before it was there.
+        if request.failure != "net::ERR_ABORTED":
+            self.faults.append(f"failed: {request.url} {request.failure}")
 
     def check(self, name):
         """Note what is wrong with the page as it stands, and keep a picture of it."""
