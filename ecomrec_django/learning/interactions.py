@@ -118,8 +118,9 @@ class Interactions:
     """What visitors did, one row per event in the order of time; every array has shape (events,).
 
     visitor, item: numbers in ``visitors`` and ``items``, visitor -1 for a guest · kind: a place in KINDS, int8 ·
-    value: pieces · time: seconds since 1970, UTC · basket, session: numbers from 0, -1 for none. Whole numbers are
-    int64, ``value`` is float64. Raises DataError for arrays that are not so.
+    value: pieces · time: seconds since 1970, UTC · basket, session: numbers from 0, -1 for none · price: of one piece ·
+    rating: stars of a review; both NaN where unknown. Whole numbers are int64, others float64. Raises DataError for
+    arrays that are not so.
     """
 
     visitors: IdMap
@@ -131,6 +132,8 @@ class Interactions:
     time: np.ndarray
     basket: np.ndarray
     session: np.ndarray
+    price: np.ndarray
+    rating: np.ndarray
 
     def __post_init__(self) -> None:
         for name, type_, lowest, end in (
@@ -141,6 +144,8 @@ class Interactions:
             ("time", np.int64, None, None),
             ("basket", np.int64, -1, np.inf),
             ("session", np.int64, -1, np.inf),
+            ("price", np.float64, None, None),
+            ("rating", np.float64, None, None),
         ):
             values = getattr(self, name)
             if values.dtype != type_ or values.shape != self.item.shape or values.ndim != 1:
@@ -174,6 +179,7 @@ class Interactions:
             time[rows],
             _named(history["basket"].to_numpy()[rows], columns["visitor"][rows]),
             _named(history["session"].to_numpy()[rows], columns["visitor"][rows]),
+            *(history[name].to_numpy(zero_copy_only=False)[rows].astype(np.float64) for name in ("price", "rating")),
         )
 
     def __len__(self) -> int:
@@ -181,7 +187,7 @@ class Interactions:
 
     def where(self, kept: np.ndarray) -> Interactions:
         """The events of a boolean mask."""
-        names = ("visitor", "item", "kind", "value", "time", "basket", "session")
+        names = ("visitor", "item", "kind", "value", "time", "basket", "session", "price", "rating")
         return replace(self, **{name: getattr(self, name)[kept] for name in names})
 
     def of_kind(self, *kinds: str) -> Interactions:

@@ -3,6 +3,7 @@ from .catalog import Category, Item
 from .measurement import Impression
 from .privacy import Erasure
 from .releases import OfferList, Override, Publication, Release, TrainingRun
+from .shoppers import Profile, Segment
 
 __all__ = [
     "Category",
@@ -17,8 +18,10 @@ __all__ = [
     "OfferList",
     "Omission",
     "Override",
+    "Profile",
     "Publication",
     "Release",
+    "Segment",
     "TrainingRun",
     "Visitor",
 ]

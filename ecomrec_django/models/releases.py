@@ -5,6 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from .catalog import Category, Item
+from .shoppers import Segment
 
 
 class TrainingRun(models.Model):
@@ -43,6 +44,19 @@ class Release(models.Model):
     created = models.DateTimeField(_("created"), auto_now_add=True)
     # Lists and offers per strategy.
     metrics = models.JSONField(_("metrics"), default=dict, blank=True)
+    # How well it foretold baskets that it had not seen: see `ecomrec_django.pipeline.replay`.
+    evaluation = models.JSONField(_("evaluation"), default=dict, blank=True)
+    # Why it may not be published, in words with figures; empty if the evaluation found nothing against it.
+    refused = models.TextField(_("refused because"), blank=True)
+    overruled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("overruled by"),
+    )
+    overruled_note = models.CharField(_("overruled because"), max_length=255, blank=True)
     # Set when every list is written: an incomplete release can never be published.
     complete = models.BooleanField(_("complete"), default=False)
     published_at = models.DateTimeField(_("last published"), null=True, blank=True)
@@ -51,7 +65,10 @@ class Release(models.Model):
         verbose_name = _("release")
         verbose_name_plural = _("releases")
         ordering = ["-id"]
-        permissions = [("publish_release", _("Can publish and roll back releases"))]
+        permissions = [
+            ("publish_release", _("Can publish and roll back releases")),
+            ("overrule_refusal", _("Can publish a release that its evaluation refused")),
+        ]
 
     def __str__(self) -> str:
         return f"{_('Release')} {self.pk}"
@@ -69,7 +86,10 @@ class Publication(models.Model):
 
 
 class OfferList(models.Model):
-    """The ranked offers of one strategy for one anchor: an item, or a category for items without their own list."""
+    """The ranked offers of one strategy for one anchor: an item, or a category for items without their own list.
+
+    With neither it is for everybody.
+    """
 
     release = models.ForeignKey(Release, models.CASCADE, related_name="lists", verbose_name=_("release"))
     strategy = models.CharField(_("strategy"), max_length=32)
@@ -105,6 +125,16 @@ class Override(models.Model):
     anchor = models.ForeignKey(Item, models.CASCADE, related_name="overrides", verbose_name=_("anchor"))
     offer = models.ForeignKey(Item, models.CASCADE, related_name="+", verbose_name=_("offer"))
     action = models.CharField(_("action"), max_length=5, choices=Action.choices)
+    # Only for shoppers of this segment; null: for everybody.
+    segment = models.ForeignKey(
+        Segment,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="overrides",
+        verbose_name=_("segment"),
+        help_text=_("Only for shoppers of this segment; for everybody if left empty."),
+    )
     # Place of a pin among the pins, 1 first.
     position = models.PositiveSmallIntegerField(_("position"), default=1)
     note = models.CharField(_("note"), max_length=255, blank=True)

@@ -64,6 +64,8 @@ def purchases(visitor: np.ndarray, item: np.ndarray, day: np.ndarray, basket: np
         day * DAY,
         basket,
         np.full(len(item), -1),
+        np.full(len(item), np.nan),
+        np.full(len(item), np.nan),
     )
 
 
