@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from ecomrec_django.learning.content import content_vectors
 from ecomrec_django.learning.engine import Engine
 from ecomrec_django.learning.evaluation import evaluate
-from ecomrec_django.learning.facts import Facts, bought, shoppers, tastes
-from ecomrec_django.learning.fusion import Cases, Ranker, Slice, fit, turned, unknown
+from ecomrec_django.learning.facts import Facts, Goods, bought, shoppers, tastes
+from ecomrec_django.learning.fusion import Cases, Ranker, Slice, fit, sample, turned, unknown
 from ecomrec_django.learning.interactions import IdMap, Interactions
+from ecomrec_django.learning.neighbours import Rows
 from ecomrec_django.learning.pairs import Statistics
 from ecomrec_django.learning.shoppers import Shopper
 from ecomrec_django.learning.signals import candidates, signals
@@ -81,7 +83,10 @@ class Households:
         sold = trial.lines[trial.lines.product_id.isin(self.ids.ids) & (trial.lines.sales_value > 0)]
         paid = (sold.sales_value / sold.quantity.clip(lower=1)).groupby(sold.product_id).median()
         price = paid.reindex(self.ids.ids).to_numpy()
-        return Facts.of(self.purchases, aisle, need, price, statistics.pairs(lines), statistics.beside(lines, aisle))
+        content = Rows.of(content_vectors(table.sort_by("item"), price))
+        brand = np.unique(table["brand"].to_numpy().astype(str), return_inverse=True)[1]
+        goods = Goods(aisle, need, brand, price, np.ones(len(need), bool), content)
+        return Facts.of(self.purchases, goods, statistics.pairs(lines), statistics.beside(lines, aisle))
 
     @cached_property
     def shoppers(self) -> list[Shopper]:
@@ -104,7 +109,7 @@ def rows(trial: Trial, earlier: Iterable[Trial], ours: bool) -> list[Row]:
             scores = method(here)
             found += _scored(name, here, [_listed(here, scores, case) for case in range(len(trial.anchors))], began)
     began = time.perf_counter()
-    ranker = fit([Households(one).slice() for one in earlier])
+    ranker = fit([sample(Households(one).slice()) for one in earlier])
     print(f"skill {ranker.skill:.4f}, slope {ranker.slope:.3f}, offset {ranker.offset:.3f}", flush=True)
     chances = [_chances(here, ranker, case) for case in range(len(trial.anchors))]
     for dial in DIALS:
@@ -140,8 +145,9 @@ def _listed(here: Households, scores: Scores, case: int) -> tuple[np.ndarray, np
 def _chances(here: Households, ranker: Ranker, case: int) -> tuple[np.ndarray, np.ndarray]:
     shopper = here.shoppers[here.visitor[case]]
     anchor = int(here.trial.anchors[case])
-    items = candidates(here.facts, shopper, anchor)
-    return items, ranker.chances(signals(here.facts, shopper, anchor, here.trial.days[case], items))
+    items = candidates(here.facts, shopper, [anchor])
+    (matrix,) = signals(here.facts, shopper, [anchor], here.trial.days[case], items)
+    return items, ranker.chances(matrix)
 
 
 def _dialled(

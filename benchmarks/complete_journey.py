@@ -165,6 +165,7 @@ def items_table(trial: Trial) -> Any:
         "category_path": path.tolist(),
         "price": np.full(size, np.nan),
         "rating": np.full(size, np.nan),
+        "attributes": [""] * size,
         "available": np.ones(size, bool),
         "active": np.ones(size, bool),
     }

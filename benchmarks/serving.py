@@ -119,8 +119,8 @@ def _fill(size: int) -> None:
     fields = ("id", "external_id", "title", "category", "brand", "image", "description", "available", "active")
     insert(
         Item,
-        (*fields, "fingerprint", "first_seen", "synced_at"),
-        [(n, str(n), f"Product {n}", n % LEAVES + 1, "B", "", TEXT, True, True, str(n), now, now) for n in keys],
+        (*fields, "attributes", "fingerprint", "first_seen", "synced_at"),
+        [(n, str(n), f"Product {n}", n % LEAVES + 1, "B", "", TEXT, True, True, "{}", str(n), now, now) for n in keys],
     )
     release = Release.objects.create(run=TrainingRun.objects.create(status="done"), complete=True)
     others = np.random.default_rng(0).integers(1, size + 1, (size, LIST))

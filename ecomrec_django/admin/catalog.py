@@ -35,11 +35,11 @@ class ItemAdmin(ReadOnlyAdmin):
     fieldsets = (
         (None, {"fields": ("large_picture", "title", "external_id", "category", "brand", "price", "rating")}),
         (_("State"), {"fields": ("available", "active", "first_seen", "synced_at", "lists")}),
-        (_("Description"), {"fields": ("description",), "classes": ("collapse",)}),
+        (_("Description"), {"fields": ("description", "attributes"), "classes": ("collapse",)}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Item]:
-        return super().get_queryset(request).defer("description")
+        return super().get_queryset(request).defer("description", "attributes")
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[QuerySet[Item], bool]:
         return search_items(queryset, search_term), False

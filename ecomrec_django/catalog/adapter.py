@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
@@ -23,7 +23,9 @@ DEEPEST = 32
 
 @dataclass(frozen=True, slots=True)
 class ItemFacts:
-    """What we need to know of one product: ``category`` from the root to the leaf, the price in the base currency."""
+    """What we need to know of one product: ``category`` from the root to the leaf, the price in the base currency,
+    ``attributes`` by name, such as ``{"colour": "red"}``.
+    """
 
     external_id: str
     title: str
@@ -34,6 +36,7 @@ class ItemFacts:
     image: str = ""
     description: str = ""
     available: bool = True
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 class PurchaseLine(NamedTuple):
@@ -82,6 +85,7 @@ class Catalog:
     rating: str | None = None
     description: str | None = None
     stock: str | None = None
+    attributes: tuple[str, ...] = ()
     select_related: tuple[str, ...] = ()
     # Models whose saved rows are imported at once, beside the scheduled import: see `order_lines`, `review_line`.
     order_model: str | None = None
@@ -122,6 +126,7 @@ class Catalog:
             image=self.image_url(product),
             description=str(self._read(product, self.description) or ""),
             available=self.available(product, None),
+            attributes=self.product_attributes(product),
         )
 
     def external_id(self, product: Any) -> str:
@@ -168,6 +173,11 @@ class Catalog:
         if node is None or node not in self._paths:
             return self.category_path(self._read(product, self.category))
         return self._paths[node]
+
+    def product_attributes(self, product: Any) -> dict[str, str]:
+        """What makes it like or unlike others of its category, by name; empty values are left out."""
+        values = {name: self._read(product, name) for name in self.attributes}
+        return {name: str(value) for name, value in values.items() if value not in (None, "")}
 
     def category_path(self, category: Any) -> tuple[str, ...]:
         """Names from the root to the leaf of a path (text joined by " > ", a sequence) or of a node with ``parent``."""

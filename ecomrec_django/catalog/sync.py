@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 CHUNK = 2_000
 LOGGED_PRODUCTS = 20
 LARGEST_PRICE = 10**10
+MOST_ATTRIBUTES, LONGEST_ATTRIBUTE = 50, 200
 WRITTEN = (
     "title",
     "category",
@@ -32,6 +33,7 @@ WRITTEN = (
     "rating",
     "image",
     "description",
+    "attributes",
     "available",
     "active",
     "fingerprint",
@@ -100,6 +102,7 @@ class _Sync:
             try:
                 facts = self.catalog.describe(product)
                 _check(facts)
+                facts = replace(facts, attributes=_bounded(facts.attributes))
             except Exception as error:  # whatever one product raises must not stop the others
                 self._skip(product, error)
                 continue
@@ -139,6 +142,7 @@ class _Sync:
             # Half an address leads nowhere.
             image=facts.image if len(facts.image) <= 500 else "",
             description=facts.description,
+            attributes=facts.attributes,
             available=facts.available,
             active=True,
             fingerprint=fingerprint,
@@ -169,6 +173,7 @@ class _Sync:
             item.rating,
             item.image,
             item.description,
+            self.values.json(item.attributes),
             item.available,
             item.active,
             item.fingerprint,
@@ -192,3 +197,14 @@ def _check(facts: ItemFacts) -> None:
         raise DataError(f"its price {facts.price} is not a number from 0 to {LARGEST_PRICE}")
     if facts.rating is not None and not math.isfinite(facts.rating):
         raise DataError(f"its rating {facts.rating} is not a finite number")
+
+
+def _bounded(attributes: Mapping[str, str]) -> dict[str, str]:
+    """The first MOST_ATTRIBUTES by name, each a line of at most LONGEST_ATTRIBUTE characters; empty ones left out."""
+    lines = {_line(name): _line(value) for name, value in attributes.items()}
+    named = sorted((name, value) for name, value in lines.items() if name and value)
+    return dict(named[:MOST_ATTRIBUTES])
+
+
+def _line(text: str) -> str:
+    return " ".join(str(text).split())[:LONGEST_ATTRIBUTE]

@@ -80,7 +80,8 @@ class OscarCatalog(Catalog):
         )
 
     def items(self) -> Iterator[Any]:
-        described = self.products().order_by("pk").prefetch_related("categories", "attribute_values__attribute")
+        values = ("attribute_values__attribute", "attribute_values__value_option")
+        described = self.products().order_by("pk").prefetch_related("categories", *values)
         return described.iterator(chunk_size=CHUNK)
 
     def external_id(self, product: Any) -> str:
@@ -97,6 +98,7 @@ class OscarCatalog(Catalog):
             image=self.image_url(product),
             description=strip_tags(product.description),
             available=self.available(product, None),
+            attributes=self.product_attributes(product),
         )
 
     def display_title(self, product: Any) -> str:
@@ -121,6 +123,10 @@ class OscarCatalog(Catalog):
         """Names by treebeard's path, and the length of one step of a path."""
         categories = _named("catalogue.Category")
         return dict(categories._default_manager.values_list("path", "name")), categories.steplen
+
+    def product_attributes(self, product: Any) -> dict[str, str]:
+        given = [one for one in product.attribute_values.all() if one.attribute.code != self.brand_attribute]
+        return {one.attribute.code: str(one.value_as_text) for one in given}
 
     def _brand(self, product: Any) -> str:
         found = [one for one in product.attribute_values.all() if one.attribute.code == self.brand_attribute]

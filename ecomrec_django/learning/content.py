@@ -1,8 +1,10 @@
-"""What items say of themselves: vectors of brand, price level, title and description, compared within one need."""
+"""What items say of themselves: vectors of category path, text, attributes, brand and price level."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +13,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from scipy.sparse import csr_matrix
 
-# Share of the squared length of a vector.
-TEXT, BRAND, PRICE = 0.6, 0.2, 0.2
+# Shares of the squared length of a vector within one need; an item without attributes gives theirs to its text.
+TEXT, ATTRIBUTES, BRAND, PRICE = 0.4, 0.2, 0.2, 0.2
+# Share of the category path where needs are compared with each other.
+CATEGORY = 0.2
 FEATURES = 2**18
 PRICE_STEPS_PER_OCTAVE = 2
 # Candidates that one item is compared with; a larger need is cut into neighbours by price.
@@ -21,8 +25,10 @@ WINDOW = 2_000
 
 # Thai, Lao, kana and Han are written without spaces.
 _LETTERS = r"\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+# Vowels and accents of Devanagari, Arabic and others, which Python does not take for parts of a word.
+_MARKS = "".join(chr(at) for at in range(0x300, 0x1D00) if unicodedata.category(chr(at)).startswith("M"))
 _UNSPACED = re.compile(f"[{_LETTERS}]")
-_RUNS = re.compile(rf"[{_LETTERS}]+|[^\W_{_LETTERS}]+")
+_RUNS = re.compile(rf"[{_LETTERS}]+|(?:[^\W_{_LETTERS}][{_MARKS}]*)+")
 
 
 def tokens(text: str) -> list[str]:
@@ -32,7 +38,7 @@ def tokens(text: str) -> list[str]:
     ['ruby', 'port', '75l', '红色', '色连', '连衣', '衣裙']
     """
     found: list[str] = []
-    for part in _RUNS.findall(text.lower()):
+    for part in _RUNS.findall(unicodedata.normalize("NFKC", text).lower()):
         if _UNSPACED.match(part):
             found += [part[at : at + 2] for at in range(max(len(part) - 1, 1))]
         elif len(part) > 1:
@@ -40,31 +46,55 @@ def tokens(text: str) -> list[str]:
     return found
 
 
-def content_vectors(items: pa.Table, price: np.ndarray) -> csr_matrix:
-    """One vector of length at most 1 per item, shape (items, features): TF-IDF of the text, brand, price level.
+def content_vectors(items: pa.Table, price: np.ndarray, within_need: bool = False) -> csr_matrix:
+    """One vector of length at most 1 per item, shape (items, features): category path, text, attributes, brand, price.
 
-    ``price`` is NaN where unknown. Two items are as similar as their vectors' dot product, 0…1.
+    ``price`` is NaN where unknown. Two items are as similar as their vectors' dot product, 0…1. ``within_need`` leaves
+    out the category path, which says nothing where it is the same.
     """
     from scipy.sparse import csr_matrix, hstack
-    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
-    rows = items.num_rows
-    if not rows:
+    if not items.num_rows:
         return csr_matrix((0, 1), dtype=np.float32)
     texts = [
         f"{title or ''} {title or ''} {(description or '')[:2000]}"
         for title, description in zip(items["title"].to_pylist(), items["description"].to_pylist(), strict=True)
     ]
-    counts = HashingVectorizer(
-        analyzer=tokens, n_features=FEATURES, alternate_sign=False, norm=None, dtype=np.float32
-    ).transform(texts)
-    text = TfidfTransformer(sublinear_tf=True).fit_transform(counts).astype(np.float32)
+    attributes = _weighed(items["attributes"].to_pylist(), str.splitlines)
+    plain = np.diff(attributes.indptr) == 0
+    parts = [
+        (_weighed(texts, tokens), TEXT + ATTRIBUTES * plain),
+        (attributes, ATTRIBUTES),
+        (_brands(items), BRAND),
+        (_price_levels(price), PRICE),
+    ]
+    if not within_need:
+        paths = _weighed([path or "" for path in items["category_path"].to_pylist()], tokens)
+        parts = [(paths, CATEGORY), *((vectors, (1 - CATEGORY) * share) for vectors, share in parts)]
+    return hstack([_scaled(vectors, share) for vectors, share in parts]).tocsr()
 
-    brands, brand = np.unique(
-        np.array([name or "" for name in items["brand"].to_pylist()], object).astype(str), return_inverse=True
-    )
-    branded = np.flatnonzero(brands[brand] != "")
-    brand_vectors = csr_matrix((np.ones(len(branded), np.float32), (branded, brand[branded])), (rows, len(brands)))
+
+def _weighed(texts: list[str], analyzer: Callable[[str], list[str]]) -> csr_matrix:
+    """TF-IDF of length 1, or 0 where there is no word, shape (texts, FEATURES)."""
+    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+
+    counts = HashingVectorizer(
+        analyzer=analyzer, n_features=FEATURES, alternate_sign=False, norm=None, dtype=np.float32
+    ).transform(texts)
+    return TfidfTransformer(sublinear_tf=True).fit_transform(counts).astype(np.float32)
+
+
+def _brands(items: pa.Table) -> csr_matrix:
+    from scipy.sparse import csr_matrix
+
+    names = np.array([name or "" for name in items["brand"].to_pylist()], object).astype(str)
+    brands, brand = np.unique(names, return_inverse=True)
+    branded = np.flatnonzero(names != "")
+    return csr_matrix((np.ones(len(branded), np.float32), (branded, brand[branded])), (len(names), len(brands)))
+
+
+def _price_levels(price: np.ndarray) -> csr_matrix:
+    from scipy.sparse import csr_matrix
 
     priced = np.flatnonzero(np.isfinite(price))
     level = np.clip(np.log2(price[priced]) * PRICE_STEPS_PER_OCTAVE + 40, 0, 98)
@@ -72,12 +102,16 @@ def content_vectors(items: pa.Table, price: np.ndarray) -> csr_matrix:
     # Two neighbouring steps share the weight, so that similarity falls smoothly with the price's distance.
     share = np.stack([1 - (level - low), level - low])
     share /= np.sqrt((share**2).sum(axis=0))
-    price_vectors = csr_matrix(
-        (share.ravel().astype(np.float32), (np.tile(priced, 2), np.concatenate([low, low + 1]))), (rows, 100)
+    return csr_matrix(
+        (share.ravel().astype(np.float32), (np.tile(priced, 2), np.concatenate([low, low + 1]))), (len(price), 100)
     )
-    return hstack(
-        [text * np.float32(TEXT**0.5), brand_vectors * np.float32(BRAND**0.5), price_vectors * np.float32(PRICE**0.5)]
-    ).tocsr()
+
+
+def _scaled(vectors: csr_matrix, share: np.ndarray | float) -> csr_matrix:
+    """Rows of length 1 to a share of a squared length, one for all or one each."""
+    from scipy.sparse import diags
+
+    return diags(np.broadcast_to(np.sqrt(share), vectors.shape[:1]).astype(np.float32)) @ vectors
 
 
 def groups(need: np.ndarray, order_by: np.ndarray, kept: np.ndarray) -> list[np.ndarray]:
@@ -108,7 +142,7 @@ def nearest(
     rows = np.flatnonzero(used)
     place = np.full(size, -1)
     place[rows] = np.arange(len(rows))
-    vectors = content_vectors(items.take(rows), price[rows])
+    vectors = content_vectors(items.take(rows), price[rows], within_need=True)
     found = []
     for group in groups(need, np.nan_to_num(price), used):
         from_, to = group[wanting[group]], group[known[group]]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import DataError
+from .interests import Weights
 from .neighbours import Rows, item_neighbours, liked_by_neighbours, top_k, visitor_neighbours
+from .past import Past
 from .replenishment import cycles
 from .shoppers import Shopper
 
@@ -31,6 +34,28 @@ BY_NEED = 400
 
 
 @dataclass(frozen=True)
+class Goods:
+    """What the catalog says of all items, shape (items,) each.
+
+    aisle, need: numbers from 0 · brand: from 0, -1 for none · price: above 0, or NaN · offered: whether it may be ·
+    content: `content_vectors`, shape (items, features).
+    """
+
+    aisle: np.ndarray
+    need: np.ndarray
+    brand: np.ndarray
+    price: np.ndarray
+    offered: np.ndarray
+    content: Rows
+
+    @classmethod
+    def plain(cls, aisle: np.ndarray, need: np.ndarray, price: np.ndarray) -> Goods:
+        """Of items of which no more is known; all may be offered."""
+        items = len(need)
+        return cls(aisle, need, np.full(items, -1), price, np.ones(items, bool), Rows.empty(items))
+
+
+@dataclass(frozen=True)
 class Facts:
     """What is known of all items; compact arrays, a row per item unless said otherwise.
 
@@ -38,7 +63,8 @@ class Facts:
     recent_total: all baskets · price: above 0, or NaN · pairs: baskets with both, per anchor · beside: chance per
     aisle · needs, by_need: chance that a basket with need r holds need c, and item c, per need · alike:
     `item_neighbours` · rate, cycle, repeats: per need, as `Cycles` has them · item_rate · size: mean size of the
-    baskets with the item · popular: item numbers, most bought first.
+    baskets with the item · popular: item numbers, most bought first · brand, offered, content: as in `Goods` · co_seen:
+    cosine of two items' viewers · segments: as `segments.popularity` · weights: of `interests`.
     """
 
     aisle: np.ndarray
@@ -59,25 +85,33 @@ class Facts:
     item_rate: np.ndarray
     size: np.ndarray
     popular: np.ndarray
+    brand: np.ndarray
+    offered: np.ndarray
+    co_seen: Rows
+    content: Rows
+    segments: Rows
+    weights: Weights
 
     @classmethod
     def of(
         cls,
         purchases: Interactions,
-        aisle: np.ndarray,
-        need: np.ndarray,
-        price: np.ndarray,
+        goods: Goods,
         pairs: Pairs,
         beside: Beside,
+        co_seen: Rows | None = None,
+        segments: Rows | None = None,
+        weights: Weights | None = None,
     ) -> Facts:
         """From purchase rows that all name a basket, and the shared statistics of the same items and time.
 
-        ``aisle``, ``need`` and ``price`` have the shape (items,).
+        ``co_seen``: cosine of two items' viewers, shape (items, items) · ``segments``: as `segments.popularity`.
         """
         from scipy.sparse import csr_matrix, diags
 
         if (purchases.basket < 0).any():
             raise DataError("Personal signals need purchases with a basket: leave the others out.")
+        aisle, need, price = goods.aisle, goods.need, goods.price
         items = len(need)
         contents, days = _baskets(purchases, items)
         weight = 0.5 ** ((days.max(initial=0.0) - days) / RECENT_HALF_LIFE)
@@ -106,7 +140,13 @@ class Facts:
             again.repeats,
             again.item_rate,
             (contents.T @ np.asarray(contents.sum(axis=1)).ravel()) / np.maximum(baskets, 1),
-            np.argsort(-baskets, kind="stable")[:POPULAR],
+            np.argsort(-np.where(goods.offered, baskets, -1.0), kind="stable")[:POPULAR],
+            goods.brand,
+            goods.offered,
+            co_seen or Rows.empty(items),
+            goods.content,
+            segments or Rows.empty(1),
+            weights or Weights(),
         )
 
 
@@ -137,24 +177,27 @@ def tastes(purchases: Interactions, items: int) -> Rows:
     return Rows.of(liked_by_neighbours(visitor_neighbours(liking, VISITOR_NEIGHBOURS), shares, LIKED))
 
 
-def shoppers(purchases: Interactions, facts: Facts, liked: Rows) -> list[Shopper]:
-    """One `Shopper` per visitor number; ``liked`` are `tastes`."""
-    order = np.argsort(purchases.visitor, kind="stable")
-    bounds = np.searchsorted(purchases.visitor[order], np.arange(len(purchases.visitors) + 1))
-    found = []
-    for number in range(len(purchases.visitors)):
-        rows = order[bounds[number] : bounds[number + 1]]
-        found.append(
-            Shopper.of(
-                purchases.item[rows],
-                purchases.basket[rows],
-                purchases.time[rows] / DAY,
-                facts.need,
-                liked.row(number),
-                facts.alike,
-            )
+def pasts(events: Interactions, liked: Rows, segment: np.ndarray, wanted: np.ndarray) -> Iterator[Past]:
+    """The `Past` of each ``wanted`` visitor number, by item number; ``liked`` are `tastes`, ``segment`` all labels."""
+    order = np.argsort(events.visitor, kind="stable")
+    start, end = (np.searchsorted(events.visitor[order], wanted, side) for side in ("left", "right"))
+    for number, first, last in zip(wanted, start, end, strict=True):
+        rows = order[first:last]
+        yield Past.of(
+            events.item[rows],
+            events.kind[rows],
+            events.time[rows] / DAY,
+            events.basket[rows],
+            events.rating[rows],
+            liked.row(int(number)),
+            max(int(segment[number]), 0),
         )
-    return found
+
+
+def shoppers(events: Interactions, facts: Facts, liked: Rows) -> list[Shopper]:
+    """One `Shopper` per visitor number; ``liked`` are `tastes`."""
+    everybody = np.arange(len(events.visitors))
+    return [Shopper.of(past, facts) for past in pasts(events, liked, np.zeros(len(everybody), int), everybody)]
 
 
 def _baskets(purchases: Interactions, items: int) -> tuple[csr_matrix, np.ndarray]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from ..errors import DataError, TrainingError
 from .facts import Facts
+from .past import Past
 from .shoppers import Shopper
 from .signals import NAMES, candidates, signals
 from .trees import Trees
@@ -35,10 +36,11 @@ DISCOVERY = 0.5
 
 @dataclass(frozen=True)
 class Cases:
-    """What shoppers with an anchor in a basket also bought; a row per (basket, anchor).
+    """What shoppers with an anchor in a basket also bought; a row per (basket, anchor), or per basket without anchors.
 
-    shopper: place in a list of shoppers, -1 for one unknown · anchor: item number · day: days since 1970 · basket: its
-    number, whose cases are held back together · targets: item numbers of other aisles, one array per row.
+    shopper: place in a list of shoppers, -1 for one unknown · anchor: item number, -1 for none · day: days since 1970 ·
+    basket: its number, whose cases are held back together · targets: item numbers, of other aisles than the anchor's,
+    one array per row.
     """
 
     shopper: np.ndarray
@@ -57,10 +59,10 @@ class Cases:
         )
 
     @classmethod
-    def of(cls, purchases: Interactions, shopper: np.ndarray, aisle: np.ndarray) -> Cases:
+    def of(cls, purchases: Interactions, shopper: np.ndarray, aisle: np.ndarray | None) -> Cases:
         """All of the purchases that follow the training's; ``shopper`` maps their visitor numbers to places, or -1.
 
-        Anchors without a target are left out.
+        Anchors without a target are left out. With ``aisle`` None: whole baskets, without an anchor.
         """
         from .facts import DAY
 
@@ -74,14 +76,21 @@ class Cases:
             items = purchases.item[part][np.sort(first)]
             visitor = purchases.visitor[part[0]]
             place = int(shopper[visitor]) if visitor >= 0 else -1
-            for anchor in items:
-                wanted = items[aisle[items] != aisle[anchor]]
+            day, basket = purchases.time[part[0]] / DAY, int(purchases.basket[part[0]])
+            for anchor in items if aisle is not None else (-1,):
+                wanted = items if aisle is None else items[aisle[items] != aisle[anchor]]
                 if len(wanted):
-                    rows.append((place, int(anchor), purchases.time[part[0]] / DAY, int(purchases.basket[part[0]])))
+                    rows.append((place, int(anchor), day, basket))
                     targets.append(wanted)
         columns = np.array(rows, np.float64).reshape(-1, 4).T
         places, anchors, baskets = (columns[at].astype(np.int64) for at in (0, 1, 3))
         return cls(places, anchors, columns[2], baskets, targets)
+
+
+class Shoppers(Protocol):
+    """Shoppers by their places."""
+
+    def __getitem__(self, place: int, /) -> Shopper: ...
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,7 @@ class Slice:
 
     cases: Cases
     facts: Facts
-    shoppers: Sequence[Shopper]
+    shoppers: Shoppers
 
 
 @dataclass(frozen=True)
@@ -131,45 +140,99 @@ def turned(chances: np.ndarray, baskets: np.ndarray, dial: float) -> np.ndarray:
     return chances * np.maximum(baskets, 1.0) ** (-DISCOVERY * dial)
 
 
+@dataclass(frozen=True)
+class Ranked:
+    """Items best first (ties by number), their chances, and their rows of `signals` beside the first anchor."""
+
+    items: np.ndarray
+    chances: np.ndarray
+    matrix: np.ndarray
+
+
 def ranked(
-    ranker: Ranker, facts: Facts, shopper: Shopper, anchor: int, day: float, dial: float, k: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The ``k`` best items beside ``anchor`` (ties by number), their chances, and their rows of `signals`."""
-    items = candidates(facts, shopper, anchor)
-    matrix = signals(facts, shopper, anchor, day, items)
-    chances = ranker.chances(matrix)
-    best = np.lexsort((items, -turned(chances, facts.baskets[items], dial)))[:k]
-    return items[best], chances[best], matrix[best]
+    ranker: Ranker,
+    facts: Facts,
+    shopper: Shopper,
+    anchors: Sequence[int],
+    day: float,
+    dial: float,
+    items: np.ndarray | None = None,
+) -> Ranked:
+    """``items`` (all `candidates` if None) ranked beside the anchors: by their mean chance, turned by the ``dial``."""
+    if items is None:
+        items = candidates(facts, shopper, anchors)
+    chances, first = np.zeros(len(items)), None
+    for matrix in signals(facts, shopper, anchors, day, items):
+        first = matrix.copy() if first is None else first
+        chances += ranker.chances(matrix)
+    assert first is not None
+    chances /= max(len(anchors), 1)
+    best = np.lexsort((items, -turned(chances, facts.baskets[items], dial)))
+    return Ranked(items[best], chances[best], first[best])
 
 
-def fit(
-    slices: Sequence[Slice], seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None
-) -> Ranker:
-    """Fit on the cases of one or more slices of time, at most MAX_CASES of each, drawn by ``seed``.
+@dataclass(frozen=True)
+class Sample:
+    """What a ranker is fitted on: signals of candidates, whether they were bought, their weights; shape (rows, …).
 
-    More slices teach what lasts. Raises TrainingError where there are fewer than MIN_CASES in all, or in them nothing
-    that was bought or nothing that was not.
+    The baskets of ``held`` rows calibrate. ``cases``: how many were drawn.
+    """
+
+    matrix: np.ndarray
+    bought: np.ndarray
+    weight: np.ndarray
+    held: np.ndarray
+    cases: int
+
+
+def sample(
+    one: Slice,
+    seed: int = 0,
+    most: int = MAX_CASES,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Sample:
+    """Signals of what was bought and of a share KEPT of what was not, in at most ``most`` cases drawn by ``seed``."""
+    rng = np.random.default_rng(seed)
+    cases = one.cases.where(np.sort(rng.permutation(len(one.cases))[:most]))
+    baskets = np.unique(cases.basket)
+    held_back = np.isin(cases.basket, rng.permutation(baskets)[: int(np.ceil(len(baskets) * HELD_BACK))])
+    matrices, bought, held = [np.empty((0, len(NAMES)), np.float32)], [np.empty(0, bool)], [np.empty(0, bool)]
+    facts, nobody = one.facts, unknown(one.facts)
+    for row, (place, anchor, day) in enumerate(zip(cases.shopper, cases.anchor, cases.day, strict=True)):
+        shopper = one.shoppers[place] if place >= 0 else nobody
+        anchors = [int(anchor)] if anchor >= 0 else []
+        items = candidates(facts, shopper, anchors)
+        wanted = np.isin(items, cases.targets[row])
+        kept = wanted | (rng.random(len(items)) < KEPT)
+        matrices += list(signals(facts, shopper, anchors, float(day), items[kept]))
+        bought.append(wanted[kept])
+        held.append(np.full(kept.sum(), held_back[row]))
+        progress(row + 1, len(cases))
+    known = np.concatenate(bought)
+    weight = np.where(known, 1.0, 1 / KEPT)
+    return Sample(np.concatenate(matrices), known, weight, np.concatenate(held), len(cases))
+
+
+def fit(samples: Sequence[Sample], seed: int = 0) -> Ranker:
+    """Fit on one sample or more: those of several slices of time teach what lasts.
+
+    Raises TrainingError where there are fewer than MIN_CASES in all, or in them nothing that was bought or nothing that
+    was not.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
 
-    rng = np.random.default_rng(seed)
-    total = sum(len(one.cases) for one in slices)
+    total = sum(one.cases for one in samples)
     if total < MIN_CASES:
-        raise TrainingError(f"A ranker needs {MIN_CASES} anchors in held-out baskets, not {total}: wait for more.")
-    learned, held_back = [], []
-    for done, one in enumerate(slices, start=1):
-        cases = one.cases.where(np.sort(rng.permutation(len(one.cases))[:MAX_CASES]))
-        baskets = np.unique(cases.basket)
-        held = np.isin(cases.basket, rng.permutation(baskets)[: int(np.ceil(len(baskets) * HELD_BACK))])
-        learned.append(_sampled(cases.where(np.flatnonzero(~held)), one, rng))
-        held_back.append(_sampled(cases.where(np.flatnonzero(held)), one, rng))
-        progress(done, len(slices) + 1)
-    parts = [[np.concatenate(column) for column in zip(*part, strict=True)] for part in (learned, held_back)]
-    for _, bought, _ in parts:
-        if bought.all() or not bought.any():
+        raise TrainingError(f"A ranker needs {MIN_CASES} cases in held-out baskets, not {total}: wait for more.")
+    matrix, bought, weight, held = (
+        np.concatenate([getattr(one, name) for one in samples]) for name in ("matrix", "bought", "weight", "held")
+    )
+    for part in (held, ~held):
+        if bought[part].all() or not bought[part].any():
             raise TrainingError("Held-out baskets with none or with all of their candidates teach no ranking.")
-    matrix, bought, weight = parts[0]
+    past, later = (matrix[~held], bought[~held], weight[~held]), (matrix[held], bought[held], weight[held])
+    matrix, bought, weight = past
     model = HistGradientBoostingClassifier(
         max_iter=TREES,
         learning_rate=LEARNING_RATE,
@@ -177,9 +240,11 @@ def fit(
         min_samples_leaf=int(np.clip(len(bought) // LEAF_SHARE, MIN_LEAF, MAX_LEAF)),
         early_stopping=False,
         random_state=seed,
-    ).fit(matrix, bought, weight)
-    trees = Trees.of(model)
-    matrix, bought, weight = parts[1]
+    )
+    # What is nowhere known, such as views in a shop that has none yet, cannot be cut into bins.
+    known = np.flatnonzero(~np.isnan(matrix).all(axis=0))
+    trees = Trees.of(model.fit(matrix[:, known], bought, weight), known)
+    matrix, bought, weight = later
     raw = trees.raw(matrix)
     calibration = LogisticRegression(C=1e6).fit(raw[:, None], bought, weight)
     # A slope below 0 would turn the order round: such trees have learned noise.
@@ -187,29 +252,12 @@ def fit(
     ranker = Ranker(trees, slope, float(calibration.intercept_[0]), 0.0)
     share = float(np.average(bought, weights=weight))
     skill = 1 - _log_loss(_sigmoid(raw), bought, weight) / _log_loss(np.full(len(bought), share), bought, weight)
-    progress(len(slices) + 1, len(slices) + 1)
     return Ranker(trees, slope, ranker.offset, skill)
-
-
-def _sampled(cases: Cases, slice_: Slice, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Signals of what was bought and of a share KEPT of what was not, whether it was, and their weights."""
-    matrices, bought = [np.empty((0, len(NAMES)), np.float32)], [np.empty(0, bool)]
-    facts, nobody = slice_.facts, unknown(slice_.facts)
-    for place, anchor, day, targets in zip(cases.shopper, cases.anchor, cases.day, cases.targets, strict=True):
-        shopper = slice_.shoppers[place] if place >= 0 else nobody
-        items = candidates(facts, shopper, int(anchor))
-        wanted = np.isin(items, targets)
-        kept = wanted | (rng.random(len(items)) < KEPT)
-        matrices.append(signals(facts, shopper, int(anchor), float(day), items[kept]))
-        bought.append(wanted[kept])
-    known = np.concatenate(bought)
-    return np.concatenate(matrices), known, np.where(known, 1.0, 1 / KEPT)
 
 
 def unknown(facts: Facts) -> Shopper:
     """A shopper of whom nothing is known."""
-    none, nothing = np.empty(0, np.int64), np.empty(0)
-    return Shopper.of(none, none, nothing, facts.need, (none, nothing), facts.alike)
+    return Shopper.of(Past.empty(), facts)
 
 
 def _sigmoid(raw: np.ndarray) -> np.ndarray:

@@ -33,7 +33,8 @@ HISTORY = {
     "session": "string",
 }
 
-# item: Item.pk · category: Category.pk of the leaf (the need), 0 if none · aisle: Category.pk of its aisle, 0 if none.
+# item: Item.pk · category: Category.pk of the leaf (the need), 0 if none · aisle: Category.pk of its aisle, 0 if none ·
+# attributes: lines of "name=value".
 ITEMS = {
     "item": "int64",
     "external_id": "string",
@@ -45,6 +46,7 @@ ITEMS = {
     "category_path": "string",
     "price": "float64",
     "rating": "float64",
+    "attributes": "string",
     "available": "bool",
     "active": "bool",
 }
@@ -162,9 +164,8 @@ class Interactions:
     def of(cls, history: pa.Table, items: IdMap) -> Interactions:
         """The events of a ``history`` (columns HISTORY) with known ``items``."""
         columns = {name: history[name].to_numpy() for name in ("visitor", "item", "event", "quantity")}
-        kinds = history["kind"].to_numpy().astype(str)
-        kind = np.minimum(np.searchsorted(_SORTED_KINDS, kinds), len(KINDS) - 1)
-        known = (items.numbers(columns["item"]) >= 0) & (_SORTED_KINDS[kind] == kinds)
+        kind = kind_numbers(history["kind"])
+        known = (items.numbers(columns["item"]) >= 0) & (kind >= 0)
         time = history["time"].to_numpy().astype("datetime64[s]").astype(np.int64)
         rows = np.flatnonzero(known)
         rows = rows[np.lexsort((columns["event"][rows], time[rows]))]
@@ -174,7 +175,7 @@ class Interactions:
             items,
             visitors.numbers(columns["visitor"][rows]),
             items.numbers(columns["item"][rows]),
-            _KIND_ORDER[kind[rows]].astype(np.int8),
+            kind[rows].astype(np.int8),
             np.maximum(columns["quantity"][rows], 0).astype(np.float64),
             time[rows],
             _named(history["basket"].to_numpy()[rows], columns["visitor"][rows]),
@@ -197,6 +198,13 @@ class Interactions:
 
 _KIND_ORDER = np.argsort(KINDS)
 _SORTED_KINDS = np.array(KINDS)[_KIND_ORDER]
+
+
+def kind_numbers(kinds: pa.ChunkedArray) -> np.ndarray:
+    """Places in KINDS, -1 for an unknown kind."""
+    names = kinds.to_numpy().astype(str)
+    found = np.minimum(np.searchsorted(_SORTED_KINDS, names), len(KINDS) - 1)
+    return np.where(_SORTED_KINDS[found] == names, _KIND_ORDER[found], -1)
 
 
 def _named(names: np.ndarray, visitor: np.ndarray) -> np.ndarray:

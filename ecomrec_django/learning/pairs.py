@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .engine import statement
-from .interactions import VISITORS, schema
+from .interactions import KINDS, VISITORS, IdMap, Interactions, kind_numbers, schema
+from .past import MOST_ACTS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -94,6 +95,35 @@ class Statistics:
         """Kept purchase lines: basket, customer, item (Item.pk), price, time, weight."""
         return self._ask_history("purchases")
 
+    def interactions(self, purchases: pa.Table) -> Interactions:
+        """The kept purchase lines, and what visitors did besides; a guest's basket has no visitor."""
+        acts = self._ask_history("acts")
+        customer = purchases["customer"].to_numpy()
+        baskets = np.unique(purchases["basket"].to_numpy(), return_inverse=True)[1]
+        visitor = np.r_[np.where(customer > 0, customer, 0), acts["visitor"].to_numpy()]
+        kind = np.r_[np.full(len(customer), KINDS.index("purchase")), kind_numbers(acts["kind"])]
+        item, known = self._numbers(np.r_[purchases["item"].to_numpy(), acts["item"].to_numpy()])
+        time = np.r_[
+            *(table["time"].to_numpy().astype("datetime64[s]").astype(np.int64) for table in (purchases, acts))
+        ]
+        rows = np.flatnonzero(known)
+        rows = rows[np.lexsort((item[rows], visitor[rows], time[rows]))]
+        nothing, none = np.full(acts.num_rows, np.nan), np.full(acts.num_rows, -1)
+        visitors = IdMap.of(visitor[rows][visitor[rows] > 0])
+        return Interactions(
+            visitors,
+            IdMap(self.ids),
+            visitors.numbers(visitor[rows]),
+            item[rows],
+            kind[rows].astype(np.int8),
+            np.ones(len(rows)),
+            time[rows],
+            np.r_[baskets, none][rows],
+            np.full(len(rows), -1),
+            np.r_[_floats(purchases["price"]), nothing][rows],
+            np.r_[np.full(len(customer), np.nan), _floats(acts["rating"])][rows],
+        )
+
     def baskets(self, purchases: pa.Table) -> float:
         """Baskets in all."""
         import pyarrow.compute as pc
@@ -156,11 +186,11 @@ class Statistics:
     def _ask(self, name: str, **tables: str | pa.Table) -> pa.Table:
         return self.data.engine.run(statement(name), {**tables, "parameters": self.parameters})
 
-    def _numbers(self, column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    def _numbers(self, column: pa.ChunkedArray | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Item numbers, and which of them are known items."""
         if not len(self.ids):
             return np.zeros(len(column), np.int64), np.zeros(len(column), bool)
-        values = column.to_numpy()
+        values = np.asarray(column)
         numbers = np.minimum(np.searchsorted(self.ids, values), len(self.ids) - 1)
         return numbers, self.ids[numbers] == values
 
@@ -172,6 +202,10 @@ class Statistics:
         anchor, item = anchor[known], item[known]
         order = np.lexsort((item, anchor))
         return anchor[order], item[order], known, order
+
+
+def _floats(column: pa.ChunkedArray) -> np.ndarray:
+    return column.to_numpy().astype(np.float64)
 
 
 def log_likelihood_ratio(both: np.ndarray, one: np.ndarray, other: np.ndarray, total: float) -> np.ndarray:
@@ -205,6 +239,7 @@ def _parameters(until: datetime | None) -> pa.Table:
             "basket_size": [BASKET_SIZE],
             "customer_bound": [CUSTOMER_BOUND],
             "partners": [PARTNERS],
+            "acts": [MOST_ACTS],
             "min_baskets": [MIN_BASKETS],
             "min_customers": [MIN_CUSTOMERS],
         }

@@ -1,17 +1,29 @@
-"""One shopper's purchases as arrays, by numpy alone: made by a worker or, from fresh orders, by a web process."""
+"""One shopper's habits, tastes and interests as arrays, by numpy alone: in a worker, and in a web process."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .neighbours import Rows
+from .interactions import KINDS
+from .interests import Weights, interests, shares
+from .past import PURCHASE, Past
+
+if TYPE_CHECKING:
+    from .facts import Facts
 
 # Half-lives in days of what is bought often.
 HALF_LIVES = (14.0, 45.0, 150.0)
 # Own baskets that count as the latest.
 LATEST = 5
+# Of items looked at, the latest count, and halve their weight with each further one and with each day.
+SEEN, SEEN_STEPS, SEEN_DAYS = 30, 3.0, 1.0
+# Items whose words make the shopper's own.
+WORDED = 20
+
+_VIEW, _CART, _CLICK = (KINDS.index(kind) for kind in ("view_item", "add_to_cart", "select_item"))
 
 
 @dataclass(frozen=True)
@@ -38,8 +50,10 @@ class Shopper:
 
     items, needs: `Habit` of either · line_basket, line_item: the purchase lines in the order of time, shape (lines,),
     own baskets numbered from 0, items by their places in ``items`` · days, size: (baskets,) when each was and how many
-    items it held · taste, near: ascending item numbers and scores of
-    what the shopper's neighbours like, and of what is like own items.
+    items it held · taste, near: ascending item numbers and scores of what the shopper's neighbours like, and of what is
+    like own items · seen, seen_near: the same of what was looked at lately, and of what is looked at beside it ·
+    seen_day: the last day of each ``seen`` · need_interest, brand_interest: ascending numbers and 0…1 shares of the
+    shopper's `interests` · words: content features and weights, a vector of length 1 · segment: its label.
     """
 
     items: Habit
@@ -50,41 +64,51 @@ class Shopper:
     size: np.ndarray
     taste: tuple[np.ndarray, np.ndarray]
     near: tuple[np.ndarray, np.ndarray]
+    seen: tuple[np.ndarray, np.ndarray]
+    seen_day: np.ndarray
+    seen_near: tuple[np.ndarray, np.ndarray]
+    need_interest: tuple[np.ndarray, np.ndarray]
+    brand_interest: tuple[np.ndarray, np.ndarray]
+    words: tuple[np.ndarray, np.ndarray]
+    segment: int
 
     @classmethod
-    def of(
-        cls,
-        item: np.ndarray,
-        basket: np.ndarray,
-        day: np.ndarray,
-        need: np.ndarray,
-        taste: tuple[np.ndarray, np.ndarray],
-        alike: Rows,
-    ) -> Shopper:
-        """From purchase lines (item numbers, basket numbers, days since 1970), shape (lines,) each, in any order.
-
-        ``need`` numbers the need of every item, shape (items,); ``alike`` are the rows of `item_neighbours`.
-        """
-        _, first, own = np.unique(basket, return_index=True, return_inverse=True)
-        when = np.argsort(day[first], kind="stable")
-        rank = np.empty(len(when), np.int64)
-        rank[when] = np.arange(len(when))
-        own = rank[own]
-        order = np.lexsort((item, own))
-        own, item, days = own[order], item[order], day[first][when].astype(np.float64)
-        fresh = np.r_[True, (own[1:] != own[:-1]) | (item[1:] != item[:-1])][: len(own)]
-        own, item = own[fresh], item[fresh]
+    def of(cls, past: Past, facts: Facts) -> Shopper:
+        """Of a ``past`` by item number."""
+        bought = past.kind == PURCHASE
+        lines, item = past.basket[bought], past.item[bought]
+        _, first, own = np.unique(lines, return_index=True, return_inverse=True)
+        days = past.day[bought][first]
+        fresh = np.unique(own * np.int64(len(facts.need)) + item)
+        own, item = np.divmod(fresh, len(facts.need))
         items = _habit(item, own, days)
+        liking = np.log1p(items.baskets) / max(np.log1p(items.baskets).sum(), 1e-9)
+        now = past.day.max(initial=-np.inf)
+        ages = (past.item, past.kind, now - past.day, past.rating)
+        looked = (past.kind == _VIEW) | (past.kind == _CART) | (past.kind == _CLICK)
+        seen, seen_score, seen_day = _seen(past.item[looked], past.day[looked], now)
         return cls(
             items,
-            _habit(need[item], own, days),
+            _habit(facts.need[item], own, days),
             own,
             np.searchsorted(items.things, item),
             days,
             np.bincount(own, minlength=len(days)).astype(np.float64),
-            taste,
-            alike.blend(items.things, np.log1p(items.baskets) / max(np.log1p(items.baskets).sum(), 1e-9)),
+            (past.liked, past.liked_by),
+            facts.alike.blend(items.things, liking),
+            (seen, seen_score),
+            seen_day,
+            facts.co_seen.blend(seen, seen_score),
+            _interests(facts.need, *ages, facts.weights),
+            _interests(facts.brand, *ages, facts.weights),
+            _words(facts, seen, seen_score, items.things, liking),
+            past.segment,
         )
+
+    @property
+    def known(self) -> bool:
+        """Whether anything is."""
+        return bool(len(self.days) or len(self.seen[0]) or len(self.need_interest[0]))
 
     @property
     def baskets(self) -> int:
@@ -134,3 +158,30 @@ def _habit(thing: np.ndarray, basket: np.ndarray, days: np.ndarray) -> Habit:
         gap,
         len(days) - 1.0 - last_basket,
     )
+
+
+def _seen(item: np.ndarray, day: np.ndarray, now: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The latest SEEN distinct items, ascending, with their weights 0…1 and last days; events in the order of time."""
+    items, back = np.unique(item[::-1], return_index=True)
+    step = np.argsort(np.argsort(back, kind="stable"), kind="stable")
+    kept = step < SEEN
+    items, back, step = items[kept], back[kept], step[kept]
+    last = day[::-1][back]
+    return items, 0.5 ** (step / SEEN_STEPS + (now - last) / SEEN_DAYS), last
+
+
+def _interests(
+    thing: np.ndarray, item: np.ndarray, kind: np.ndarray, age: np.ndarray, rating: np.ndarray, weights: Weights
+) -> tuple[np.ndarray, np.ndarray]:
+    things, scores = interests(thing[item], kind, age, rating, weights)
+    return things, shares(scores)
+
+
+def _words(
+    facts: Facts, seen: np.ndarray, seen_score: np.ndarray, owned: np.ndarray, liking: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The content of what was looked at lately and of what is bought most, as one vector of length 1."""
+    item, weight = np.r_[owned, seen], np.r_[liking, seen_score]
+    most = np.argsort(-weight, kind="stable")[:WORDED]
+    features, values = facts.content.blend(item[most], weight[most])
+    return features, values / max(float(np.sqrt((values**2).sum())), 1e-9)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from .facts import Facts
-from .neighbours import lookup
+from .interests import blend
+from .neighbours import Rows, lookup
 from .pairs import log_likelihood_ratio
 from .shoppers import HALF_LIVES, Shopper
 
 # Candidates that each source adds.
-FROM_OWN, FROM_PAIRS, FROM_TASTE, FROM_NEAR, FROM_POPULAR = 200, 100, 100, 50, 50
+FROM_OWN, FROM_PAIRS, FROM_TASTE, FROM_NEAR, FROM_SEEN, FROM_POPULAR = 200, 100, 100, 50, 50, 50
 
-# Nothing here tells one shopper or one item from all others by itself: trees would learn them by heart.
-NAMES = (
-    "popularity",
-    "trend",
+# Signals of an anchor, NaN without one.
+OF_ANCHOR = (
     "chance",
     "back_chance",
     "llr",
@@ -23,6 +24,21 @@ NAMES = (
     "aisle_chance",
     "need_chance",
     "chance_by_need",
+    "own_beside",
+    "own_beside_share",
+    "own_beside_need",
+    "own_beside_aisle",
+    "near_anchor",
+    "seen_beside",
+    "content_anchor",
+    "anchor_size",
+    "anchor_own_size",
+    "anchor_own",
+)
+# Nothing here tells one shopper or one item from all others by itself: trees would learn them by heart.
+NAMES = (
+    "popularity",
+    "trend",
     "own_baskets",
     "own_share",
     *(f"own_recent_{half_life:.0f}" for half_life in HALF_LIVES),
@@ -31,10 +47,6 @@ NAMES = (
     "days_since",
     "gap",
     "due",
-    "own_beside",
-    "own_beside_share",
-    "own_beside_need",
-    "own_beside_aisle",
     "own_size",
     "need_baskets",
     "need_share",
@@ -45,50 +57,74 @@ NAMES = (
     "share_of_need",
     "taste",
     "near",
-    "near_anchor",
+    "seen",
+    "seen_days",
+    "seen_near",
+    "need_interest",
+    "brand_interest",
+    "content",
+    "content_interest",
+    "segment",
     "repeat_rate",
     "item_repeat_rate",
     "price_fit",
     "size",
-    "anchor_size",
-    "anchor_own_size",
-    "anchor_own",
+    *OF_ANCHOR,
 )
+_COLUMN = {name: column for column, name in enumerate(NAMES)}
+_OF_ANCHOR = slice(len(NAMES) - len(OF_ANCHOR), len(NAMES))
 
 
-def candidates(facts: Facts, shopper: Shopper, anchor: int) -> np.ndarray:
-    """Items of other aisles that any source names, ascending."""
+def candidates(facts: Facts, shopper: Shopper, anchors: Sequence[int] = ()) -> np.ndarray:
+    """Items that any source names, ascending: of other aisles than the anchors', and not of what is never bought again.
+
+    With several anchors each adds its share.
+    """
     habit = shopper.items
-    partners, together = facts.pairs.row(anchor)
-    found = np.unique(
-        np.concatenate(
-            [
-                habit.things[np.argsort(-habit.recent[:, -1], kind="stable")[:FROM_OWN]],
-                partners[np.argsort(-together, kind="stable")[:FROM_PAIRS]],
-                _strongest(shopper.taste, FROM_TASTE),
-                _strongest(shopper.near, FROM_NEAR),
-                facts.popular[:FROM_POPULAR],
-            ]
-        )
-    )
-    return found[facts.aisle[found] != facts.aisle[anchor]]
+    named = [
+        habit.things[np.argsort(-habit.recent[:, -1], kind="stable")[:FROM_OWN]],
+        _strongest(shopper.taste, FROM_TASTE),
+        _strongest(shopper.near, FROM_NEAR),
+        shopper.seen[0],
+        _strongest(shopper.seen_near, FROM_SEEN),
+        facts.popular[:FROM_POPULAR],
+    ]
+    share = FROM_PAIRS // max(len(anchors), 1)
+    for anchor in anchors:
+        named += [_strongest(facts.pairs.row(anchor), share), _strongest(facts.co_seen.row(anchor), share // 2)]
+    found = np.unique(np.concatenate(named))
+    found = found[facts.offered[found]]
+    return found[~np.isin(facts.aisle[found], facts.aisle[list(anchors)])] if len(anchors) else found
 
 
-def signals(facts: Facts, shopper: Shopper, anchor: int, day: float, items: np.ndarray) -> np.ndarray:
-    """The matrix of all NAMES, shape (items, NAMES) float32; ``day`` of the question, in days since 1970."""
-    n_i, n_j = facts.baskets[anchor], facts.baskets[items]
-    both = facts.pairs.at(anchor, items)
-    need = facts.need[items]
-    own, own_needs = shopper.items, shopper.needs
-    at = _places(own.things, items)
-    need_at = _places(own_needs.things, need)
-    kin = (
-        own.things == anchor,
-        facts.need[own.things] == facts.need[anchor],
-        facts.aisle[own.things] == facts.aisle[anchor],
-    )
-    beside, beside_need, beside_aisle = (shopper.beside(mask) for mask in kin)
+def signals(
+    facts: Facts, shopper: Shopper, anchors: Sequence[int], day: float, items: np.ndarray
+) -> Iterator[np.ndarray]:
+    """The matrix of all NAMES beside each of the anchors (once if there is none), shape (items, NAMES) float32.
+
+    ``day`` of the question, in days since 1970. Each matrix is the same array, filled anew.
+    """
+    matrix = np.full((len(items), len(NAMES)), np.nan, np.float32)
+    at = _places(shopper.items.things, items)
+    for name, values in _of_shopper(facts, shopper, day, items, at).items():
+        matrix[:, _COLUMN[name]] = values
     sizes = shopper.sizes()
+    matrix[:, _COLUMN["own_size"]] = _take(sizes, at)
+    for anchor in anchors:
+        for name, values in _of_anchor(facts, shopper, int(anchor), items, at, sizes).items():
+            matrix[:, _COLUMN[name]] = values
+        yield matrix
+    if not len(anchors):
+        yield matrix
+
+
+def _of_shopper(
+    facts: Facts, shopper: Shopper, day: float, items: np.ndarray, at: np.ndarray
+) -> dict[str, np.ndarray | float]:
+    """Signals without an anchor; ``at``: places of ``items`` among the shopper's own, -1 for none."""
+    n_j, need = facts.baskets[items], facts.need[items]
+    own, own_needs = shopper.items, shopper.needs
+    need_at = _places(own_needs.things, need)
     last, gap, baskets = _take(own.last, at), _take(own.gap, at), _take(own.baskets, at, 0.0)
     need_baskets = _take(own_needs.baskets, need_at, 0.0)
     since, need_since = day - last, day - _take(own_needs.last, need_at)
@@ -98,16 +134,11 @@ def signals(facts: Facts, shopper: Shopper, anchor: int, day: float, items: np.n
     log_price = np.log(facts.price[items])
     own_price = np.log(facts.price[own.things])
     level = np.nanmean(own_price) if np.isfinite(own_price).any() else np.nan
-    columns = {
+    need_interest = lookup(*shopper.need_interest, need)
+    content = _likeness(facts.content, shopper.words, items)
+    return {
         "popularity": np.log1p(n_j),
         "trend": np.log((facts.recent[items] + 1) / (facts.recent_total + 1) * (facts.total + 1) / (n_j + 1)),
-        "chance": both / (n_i + 5),
-        "back_chance": both / (n_j + 5),
-        "llr": np.where(both > 0, log_likelihood_ratio(both, n_i, n_j, facts.total), 0.0),
-        "lift": np.log((both + 1) / (n_i * n_j / facts.total + 1)),
-        "aisle_chance": facts.beside.at(facts.aisle[anchor], items),
-        "need_chance": facts.needs.at(facts.need[anchor], need),
-        "chance_by_need": facts.by_need.at(facts.need[anchor], items),
         "own_baskets": baskets,
         "own_share": baskets / many,
         **{
@@ -119,11 +150,6 @@ def signals(facts: Facts, shopper: Shopper, anchor: int, day: float, items: np.n
         "days_since": since,
         "gap": gap,
         "due": since / np.maximum(cycle, 1.0),
-        "own_beside": _take(beside[0], at, 0.0),
-        "own_beside_share": _take(beside[0], at, 0.0) / (beside[1] + 2),
-        "own_beside_need": _take(beside_need[0], at, 0.0) / (beside_need[1] + 2),
-        "own_beside_aisle": _take(beside_aisle[0], at, 0.0) / (beside_aisle[1] + 2),
-        "own_size": _take(sizes, at),
         "need_baskets": need_baskets,
         "need_share": need_baskets / many,
         "need_recent": _take(own_needs.recent[:, 1], need_at, 0.0),
@@ -133,19 +159,63 @@ def signals(facts: Facts, shopper: Shopper, anchor: int, day: float, items: np.n
         "share_of_need": baskets / np.maximum(need_baskets, 1.0),
         "taste": lookup(*shopper.taste, items),
         "near": lookup(*shopper.near, items),
-        "near_anchor": facts.alike.at(anchor, items),
+        "seen": lookup(*shopper.seen, items),
+        "seen_days": day - lookup(shopper.seen[0], shopper.seen_day, items, np.nan),
+        "seen_near": lookup(*shopper.seen_near, items),
+        "need_interest": need_interest,
+        "brand_interest": lookup(*shopper.brand_interest, facts.brand[items]),
+        "content": content,
+        "content_interest": blend(need_interest, content),
+        "segment": facts.segments.at(shopper.segment, items) if shopper.segment < len(facts.segments) else 0.0,
         "repeat_rate": facts.rate[need],
         "item_repeat_rate": facts.item_rate[items],
         "price_fit": np.abs(log_price - level),
         "size": facts.size[items],
+    }
+
+
+def _of_anchor(
+    facts: Facts, shopper: Shopper, anchor: int, items: np.ndarray, at: np.ndarray, sizes: np.ndarray
+) -> dict[str, np.ndarray | float]:
+    """OF_ANCHOR; ``at`` as in `_of_shopper`, ``sizes`` of the shopper's baskets with each own item."""
+    n_i, n_j = facts.baskets[anchor], facts.baskets[items]
+    both = facts.pairs.at(anchor, items)
+    own = shopper.items
+    kin = (
+        own.things == anchor,
+        facts.need[own.things] == facts.need[anchor],
+        facts.aisle[own.things] == facts.aisle[anchor],
+    )
+    beside, beside_need, beside_aisle = (shopper.beside(mask) for mask in kin)
+    return {
+        "chance": both / (n_i + 5),
+        "back_chance": both / (n_j + 5),
+        "llr": np.where(both > 0, log_likelihood_ratio(both, n_i, n_j, facts.total), 0.0),
+        "lift": np.log((both + 1) / (n_i * n_j / facts.total + 1)),
+        "aisle_chance": facts.beside.at(facts.aisle[anchor], items),
+        "need_chance": facts.needs.at(facts.need[anchor], facts.need[items]),
+        "chance_by_need": facts.by_need.at(facts.need[anchor], items),
+        "own_beside": _take(beside[0], at, 0.0),
+        "own_beside_share": _take(beside[0], at, 0.0) / (beside[1] + 2),
+        "own_beside_need": _take(beside_need[0], at, 0.0) / (beside_need[1] + 2),
+        "own_beside_aisle": _take(beside_aisle[0], at, 0.0) / (beside_aisle[1] + 2),
+        "near_anchor": facts.alike.at(anchor, items),
+        "seen_beside": facts.co_seen.at(anchor, items),
+        "content_anchor": _likeness(facts.content, facts.content.row(anchor), items),
         "anchor_size": facts.size[anchor],
         "anchor_own_size": lookup(own.things, sizes, np.array([anchor]), np.nan)[0],
-        "anchor_own": lookup(own.things, own.baskets, np.array([anchor]))[0] / many,
+        "anchor_own": lookup(own.things, own.baskets, np.array([anchor]))[0] / max(shopper.baskets, 1),
     }
-    matrix = np.empty((len(items), len(NAMES)), np.float32)
-    for column, name in enumerate(NAMES):
-        matrix[:, column] = columns[name]
-    return matrix
+
+
+def _likeness(content: Rows, words: tuple[np.ndarray, np.ndarray], items: np.ndarray) -> np.ndarray:
+    """Dot products of the vector ``words`` (ascending features, values) with the items' own, shape (items,)."""
+    start = content.starts[items]
+    sizes = content.starts[items + 1] - start
+    first = np.cumsum(sizes) - sizes
+    at = np.repeat(start - first, sizes) + np.arange(sizes.sum())
+    products = content.values[at] * lookup(*words, content.columns[at])
+    return np.bincount(np.repeat(np.arange(len(items)), sizes), products, len(items))
 
 
 def _strongest(scored: tuple[np.ndarray, np.ndarray], k: int) -> np.ndarray:

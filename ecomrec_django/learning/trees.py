@@ -31,8 +31,9 @@ class Trees:
     depth: int
 
     @classmethod
-    def of(cls, model: Any) -> Trees:
-        """Of a fitted binary HistGradientBoostingClassifier, or a regressor; without categorical columns."""
+    def of(cls, model: Any, columns: np.ndarray) -> Trees:
+        """Of a binary HistGradientBoostingClassifier, or a regressor, fitted on some ``columns`` of a matrix, none of
+        them categorical."""
         parts = [trees[0].nodes for trees in model._predictors]
         if any(nodes["is_categorical"].any() for nodes in parts):
             raise DataError("Trees over categorical columns cannot be stored: give numbers to the ranker.")
@@ -50,7 +51,7 @@ class Trees:
                 value[number] = np.average(value[below], weights=nodes["count"][below])
         return cls(
             roots,
-            np.where(leaf, -1, nodes["feature_idx"]).astype(np.int16),
+            np.where(leaf, -1, columns[nodes["feature_idx"]]).astype(np.int16),
             np.where(leaf, 0.0, nodes["num_threshold"]),
             nodes["missing_go_to_left"].astype(bool),
             left.astype(np.int32),

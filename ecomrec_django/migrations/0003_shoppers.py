@@ -37,6 +37,11 @@ class Migration(migrations.Migration):
             options={'ordering': ['-id'], 'permissions': [('publish_release', 'Can publish and roll back releases'), ('overrule_refusal', 'Can publish a release that its evaluation refused')], 'verbose_name': 'release', 'verbose_name_plural': 'releases'},
         ),
         migrations.AddField(
+            model_name='item',
+            name='attributes',
+            field=models.JSONField(blank=True, default=dict, verbose_name='attributes'),
+        ),
+        migrations.AddField(
             model_name='release',
             name='evaluation',
             field=models.JSONField(blank=True, default=dict, verbose_name='evaluation'),

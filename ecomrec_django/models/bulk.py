@@ -76,7 +76,7 @@ def storable(moment: datetime) -> datetime:
 
 
 class Values:
-    """Turns times and prices into the form one model's database driver takes, remembering the latest ones.
+    """Turns values into the form one model's database driver takes, remembering the latest times and prices.
 
     The lines of an order share their time, and a shop has far fewer prices than sales.
     """
@@ -94,6 +94,9 @@ class Values:
                 self._times.clear()
             self._times[moment] = self._ops.adapt_datetimefield_value(storable(moment))
         return self._times[moment]
+
+    def json(self, value: Any) -> Any:
+        return self._ops.adapt_json_value(value, None)
 
     def price(self, price: Decimal | None) -> Any:
         if price is None:

@@ -50,6 +50,8 @@ class Item(models.Model):
     rating = models.FloatField(_("rating"), null=True, blank=True)
     image = models.CharField(_("picture"), max_length=500, blank=True)
     description = models.TextField(_("description"), blank=True)
+    # Text by name, such as {"colour": "red"}.
+    attributes = models.JSONField(_("attributes"), default=dict, blank=True)
     available = models.BooleanField(_("available"), default=True)
     # False once the shop no longer has it; kept because its history still teaches.
     active = models.BooleanField(_("in the catalog"), default=True)

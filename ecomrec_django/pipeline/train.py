@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import DatabaseError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -169,30 +169,42 @@ class _Training:
         self.run.save()
 
 
-def items_table() -> pa.Table:
-    """The mirror of the catalog as an Arrow table of columns ITEMS."""
+def items_table(items: QuerySet[Item] | None = None) -> pa.Table:
+    """Some items, or the whole mirror of the catalog, as an Arrow table of columns ITEMS, sorted by item."""
     import pyarrow as pa
 
-    rows = Item.objects.order_by("pk").values_list(
-        "pk",
-        "external_id",
-        "title",
-        "description",
-        "brand",
-        "category_id",
-        "category__aisle_id",
-        "category__path",
-        "price",
-        "rating",
-        "available",
-        "active",
+    rows = (
+        (Item.objects.all() if items is None else items)
+        .order_by("pk")
+        .values_list(
+            "pk",
+            "external_id",
+            "title",
+            "description",
+            "brand",
+            "category_id",
+            "category__aisle_id",
+            "category__path",
+            "price",
+            "rating",
+            "attributes",
+            "available",
+            "active",
+        )
     )
     types = schema(ITEMS)
     columns = list(zip(*rows.iterator(chunk_size=10_000), strict=True))
     if not columns:
         return types.empty_table()
-    blank = {"category": 0, "aisle": 0, "category_path": "", "price": float("nan"), "rating": float("nan")}
-    convert = {"price": float, "rating": float}
+    blank = {
+        "category": 0,
+        "aisle": 0,
+        "category_path": "",
+        "price": float("nan"),
+        "rating": float("nan"),
+        "attributes": "",
+    }
+    convert: dict[str, Callable[[Any], Any]] = {"price": float, "rating": float, "attributes": _lines}
     arrays = []
     for column, values in zip(types, columns, strict=True):
         if column.name in blank:
@@ -202,6 +214,10 @@ def items_table() -> pa.Table:
         else:
             arrays.append(pa.array(values, column.type))
     return pa.Table.from_arrays(arrays, schema=types)
+
+
+def _lines(attributes: dict[str, str]) -> str:
+    return "\n".join(f"{name}={value}" for name, value in sorted(attributes.items()))
 
 
 def visitors_table() -> pa.Table:

@@ -63,7 +63,7 @@ class UpgradeTo(Strategy):
         statistics = Statistics(data, catalog.ids)
         signals = _Signals(statistics, catalog)
         data.progress(1, 4)
-        vectors = content_vectors(items, catalog.price)
+        vectors = content_vectors(items, catalog.price, within_need=True)
         data.progress(2, 4)
         windows = groups(catalog.need, np.nan_to_num(catalog.price), usable)
         parts = [_upgrades(window, catalog, vectors, signals) for window in windows]

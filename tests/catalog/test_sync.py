@@ -8,6 +8,9 @@ from django.test.utils import CaptureQueriesContext
 from ecomrec_django.catalog.sync import sync
 from ecomrec_django.conf import conf
 from ecomrec_django.models import Category, Item
+from ecomrec_django.pipeline.train import items_table
+from example_shop.models import Category as Shelf
+from example_shop.models import Product
 from example_shop.recommendations import ShopCatalog
 from tests.hosts.models import IntegerProduct, SlugProduct, UUIDProduct
 from tests.planted import facts
@@ -48,6 +51,40 @@ def test_only_what_changed_is_written(shop):
     assert counts(sync()) == (0, 1, 0, 1, 0)
     item = Item.objects.get(external_id="a")
     assert (item.price, item.first_seen) == (Decimal("2.00"), first_seen)
+
+
+def test_attributes_are_mirrored_and_only_what_they_say_makes_a_change(shop):
+    shop.facts = [facts("a", attributes={"size": "M", "colour": "red"}), facts("b")]
+    sync()
+    items = Item.objects.in_bulk(field_name="external_id")
+    assert (items["a"].attributes, items["b"].attributes) == ({"colour": "red", "size": "M"}, {})
+    shop.facts[0] = facts("a", attributes={"colour": " red", "size": "M", "fit": ""})
+    assert counts(sync()) == (0, 0, 0, 2, 0)
+    shop.facts[0] = facts("a", attributes={"colour": "红色"})
+    assert counts(sync()) == (0, 1, 0, 1, 0)
+    assert Item.objects.get(external_id="a").attributes == {"colour": "红色"}
+    assert items_table()["attributes"].to_pylist() == ["colour=红色", ""]
+
+
+def test_attributes_are_bounded_and_each_is_one_line(shop):
+    many = {f"name {number:03}": "x" * 300 for number in range(60)}
+    shop.facts = [facts("a", attributes={**many, "a\nname": "two\nlines", "number": 7})]
+    sync()
+    found = Item.objects.get().attributes
+    assert len(found) == 50
+    assert found["a name"] == "two lines"
+    assert found["name 000"] == "x" * 200
+    assert len(items_table()["attributes"].to_pylist()[0].split("\n")) == 50
+
+
+def test_attributes_are_read_from_named_fields_of_the_product():
+    class Hiking(ShopCatalog):
+        attributes = ("brand", "category.name", "sku", "description")
+
+    product = Product(sku="A", title="Boot", brand="Trail", description="")
+    assert Hiking().describe(product).attributes == {"brand": "Trail", "sku": "A"}
+    product.category = Shelf(name="Boots")
+    assert Hiking().describe(product).attributes == {"brand": "Trail", "category.name": "Boots", "sku": "A"}
 
 
 def test_a_product_that_is_gone_becomes_inactive_and_active_when_back(shop):
@@ -118,9 +155,6 @@ def test_products_with_any_kind_of_key_are_mirrored_and_found_again(settings, ca
 
 
 def test_a_category_tree_costs_queries_per_category_not_per_product(settings):
-    from example_shop.models import Category as Shelf
-    from example_shop.models import Product
-
     settings.ECOMREC = {**settings.ECOMREC, "CATALOG": "example_shop.recommendations.ShopCatalog"}
     shelf = Shelf.objects.create(name="Milk", slug="milk", parent=Shelf.objects.create(name="Food", slug="food"))
     Product.objects.bulk_create(Product(sku=str(n), title="Milk", price=1, category=shelf) for n in range(50))

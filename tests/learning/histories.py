@@ -58,6 +58,7 @@ def catalog(items: Iterable[dict[str, Any]]) -> pa.Table:
             "category_path": "",
             "price": float("nan"),
             "rating": float("nan"),
+            "attributes": "",
             "available": True,
             "active": True,
             **item,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecomrec_django.learning.facts import DAY, Facts, shoppers, tastes
+from ecomrec_django.learning.facts import DAY, Facts, Goods, shoppers, tastes
 from ecomrec_django.learning.fusion import Cases, Slice
 from ecomrec_django.learning.interactions import KINDS, IdMap, Interactions
 from ecomrec_django.learning.pairs import Beside, Pairs
@@ -84,9 +84,7 @@ def facts_of(lines: Interactions) -> Facts:
     chance = of_aisle[aisle, beside] / of_aisle.max()
     return Facts.of(
         lines,
-        AISLE,
-        AISLE,
-        np.linspace(1, 9, ITEMS),
+        Goods.plain(AISLE, AISLE, np.linspace(1, 9, ITEMS)),
         Pairs(anchor, item, count, count, count),
         Beside(aisle, beside, count[: len(aisle)], chance),
     )

@@ -7,7 +7,7 @@ import pytest
 
 from ecomrec_django.errors import DataError, TrainingError
 from ecomrec_django.learning.facts import shoppers, tastes
-from ecomrec_django.learning.fusion import fit, ranked, turned, unknown
+from ecomrec_django.learning.fusion import fit, ranked, sample, turned, unknown
 from ecomrec_django.learning.signals import NAMES, candidates, signals
 from tests.learning.shops import AISLE, HELD_OUT, START, VISITORS, WEEKS, facts_of, purchases, shop
 
@@ -26,7 +26,7 @@ def half(planted):
 
 @pytest.fixture(scope="module")
 def ranker(planted):
-    return fit([half(planted)])
+    return fit([sample(half(planted))])
 
 
 def test_the_planted_staples_come_first_for_each_shopper(planted, ranker):
@@ -35,7 +35,7 @@ def test_the_planted_staples_come_first_for_each_shopper(planted, ranker):
     first, chance = 0, 0
     for visitor in range(VISITORS):
         staples = planted.staples[visitor]
-        items, _, _ = ranked(ranker, planted.facts, planted.shoppers[visitor], staples[0], NOW, 0.0, 3)
+        items = ranked(ranker, planted.facts, planted.shoppers[visitor], staples[:1], NOW, 0.0).items[:3]
         first += np.isin(items, staples[1:]).sum()
         strangers = planted.staples[(visitor + 1) % VISITORS]
         chance += np.isin(items, strangers[1:]).sum()
@@ -47,35 +47,36 @@ def test_chances_are_calibrated_on_baskets_that_were_not_learned_from(planted, r
     cases, seen, given = planted.cases, [], []
     for at in np.flatnonzero(planted.cases.basket % 2 == 0)[::2]:
         shopper = planted.shoppers[cases.shopper[at]]
-        items = candidates(planted.facts, shopper, cases.anchor[at])
-        given.append(ranker.chances(signals(planted.facts, shopper, cases.anchor[at], cases.day[at], items)))
+        items = candidates(planted.facts, shopper, [cases.anchor[at]])
+        (matrix,) = signals(planted.facts, shopper, [cases.anchor[at]], cases.day[at], items)
+        given.append(ranker.chances(matrix))
         seen.append(np.isin(items, cases.targets[at]))
     given, seen = np.concatenate(given), np.concatenate(seen)
     for low, high in ((0.0, 0.3), (0.3, 1.0)):
         part = (given >= low) & (given < high)
-        assert given[part].mean() == pytest.approx(seen[part].mean(), rel=0.15)
+        assert given[part].mean() == pytest.approx(seen[part].mean(), rel=0.2)
 
 
 def test_shuffled_baskets_teach_nothing_and_the_ranker_says_so():
     noise = shop(seed=1, shuffled=True)
-    ranker = fit([noise.slice()])
+    ranker = fit([sample(noise.slice())])
     assert not ranker.useful
     assert ranker.skill <= 0
 
 
 def test_the_evidence_adds_up_and_names_the_own_history(planted, ranker):
     shopper, anchor = planted.shoppers[0], planted.staples[0][0]
-    items, chances, matrix = ranked(ranker, planted.facts, shopper, anchor, NOW, 0.0, 3)
-    added = ranker.contributions(matrix)
+    found = ranked(ranker, planted.facts, shopper, [anchor], NOW, 0.0)
+    chances = found.chances[:3]
+    added = ranker.contributions(found.matrix[:3])
     log_odds = np.log(chances / (1 - chances))
     assert np.ptp(log_odds - added.sum(axis=1)) < 1e-6
     own = [at for at, name in enumerate(NAMES) if name.startswith(("own", "days_since", "due", "gap", "share_of"))]
     assert (added[:, own].sum(axis=1) > added.sum(axis=1) / 2).all()
-    assert len(items) == 3
 
 
 def test_the_same_seed_gives_the_same_ranker(planted, ranker):
-    again = fit([half(planted)])
+    again = fit([sample(half(planted))])
     assert (again.trees.value == ranker.trees.value).all()
     assert (again.slope, again.offset, again.skill) == (ranker.slope, ranker.offset, ranker.skill)
 
@@ -93,7 +94,7 @@ def test_the_dial_turned_further_offers_rarer_items(planted, ranker):
     rarity = []
     for dial in (0.0, 0.5, 1.0):
         lists = [
-            ranked(ranker, skewed, shopper, planted.staples[visitor][0], NOW, dial, 5)[0]
+            ranked(ranker, skewed, shopper, planted.staples[visitor][:1], NOW, dial).items[:5]
             for visitor, shopper in enumerate(planted.shoppers)
         ]
         rarity.append(np.log(skewed.baskets[np.concatenate(lists)]).mean())
@@ -107,21 +108,21 @@ def test_a_dial_out_of_range_is_refused(dial):
 
 
 def test_a_shopper_of_whom_nothing_is_known_is_offered_what_others_buy(planted, ranker):
-    items, chances, _ = ranked(ranker, planted.facts, unknown(planted.facts), 0, NOW, 0.0, 5)
-    assert len(items) == 5
-    assert (AISLE[items] != AISLE[0]).all()
-    assert np.isfinite(chances).all()
+    found = ranked(ranker, planted.facts, unknown(planted.facts), [0], NOW, 0.0)
+    assert len(found.items) >= 5
+    assert (AISLE[found.items] != AISLE[0]).all()
+    assert np.isfinite(found.chances).all()
 
 
 def test_too_few_cases_are_refused(planted):
-    with pytest.raises(TrainingError, match="needs 50 anchors"):
-        fit([replace(planted.slice(), cases=planted.cases.where(np.arange(9)))])
+    with pytest.raises(TrainingError, match="needs 50 cases"):
+        fit([sample(replace(planted.slice(), cases=planted.cases.where(np.arange(9))))])
 
 
 def test_cases_without_anything_bought_are_refused(planted):
     cases = replace(planted.cases, targets=[np.empty(0, np.int64)] * len(planted.cases))
     with pytest.raises(TrainingError, match="teach no ranking"):
-        fit([replace(planted.slice(), cases=cases)])
+        fit([sample(replace(planted.slice(), cases=cases))])
 
 
 def test_an_anchors_targets_are_the_baskets_items_of_other_aisles(planted):
@@ -139,7 +140,7 @@ def test_the_signals_of_a_shopper_are_those_of_its_baskets():
     lines = purchases(one, item, START + day, basket)
     facts = facts_of(lines)
     shopper = shoppers(lines, facts, tastes(lines, len(AISLE)))[0]
-    row = dict(zip(NAMES, signals(facts, shopper, 0, START + 20.0, np.array([10]))[0].tolist(), strict=True))
+    row = dict(zip(NAMES, next(signals(facts, shopper, [0], START + 20.0, np.array([10])))[0].tolist(), strict=True))
     expected = {
         "own_baskets": 2,
         "own_share": 2 / 3,

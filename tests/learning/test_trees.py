@@ -10,6 +10,10 @@ from ecomrec_django.errors import DataError
 from ecomrec_django.learning.trees import Trees
 
 
+def flat(model):
+    return Trees.of(model, np.arange(model.n_features_in_))
+
+
 def data(seed, rows=400):
     """Column 0 decides, column 1 says nothing; one cell in ten is missing."""
     rng = np.random.default_rng(seed)
@@ -26,7 +30,7 @@ def test_numpy_predicts_what_the_library_does(seed, leaves, weighted):
     weight = np.random.default_rng(seed).uniform(0.5, 3, len(answer)) if weighted else None
     model = HistGradientBoostingClassifier(max_iter=8, max_leaf_nodes=leaves, min_samples_leaf=5, random_state=0)
     model.fit(matrix, answer, weight)
-    trees = Trees.of(model)
+    trees = flat(model)
     other, _ = data(seed + 1)
     # Far outside of what was seen, too.
     other[0] = [np.inf, -np.inf, 1e30, np.nan]
@@ -39,12 +43,12 @@ def test_a_regressor_is_evaluated_as_well():
     matrix, _ = data(0)
     target = np.nan_to_num(matrix[:, 0]) * 3 + 7
     model = HistGradientBoostingRegressor(max_iter=20, random_state=0).fit(matrix, target)
-    assert Trees.of(model).raw(matrix) == pytest.approx(model.predict(matrix), abs=1e-6)
+    assert flat(model).raw(matrix) == pytest.approx(model.predict(matrix), abs=1e-6)
 
 
 def test_contributions_add_up_and_belong_to_the_signal_that_decides():
     matrix, answer = data(3)
-    trees = Trees.of(HistGradientBoostingClassifier(max_iter=30, random_state=0).fit(matrix, answer))
+    trees = flat(HistGradientBoostingClassifier(max_iter=30, random_state=0).fit(matrix, answer))
     added = trees.contributions(matrix)
     start = trees.base + trees.value[trees.roots].sum()
     assert added.sum(axis=1) + start == pytest.approx(trees.raw(matrix), abs=1e-9)
@@ -54,13 +58,13 @@ def test_contributions_add_up_and_belong_to_the_signal_that_decides():
 
 
 def test_no_rows_have_no_predictions():
-    trees = Trees.of(HistGradientBoostingClassifier(max_iter=2).fit(*data(0)))
+    trees = flat(HistGradientBoostingClassifier(max_iter=2).fit(*data(0)))
     none = np.empty((0, 4), np.float32)
     assert (trees.raw(none).shape, trees.contributions(none).shape) == ((0,), (0, 4))
 
 
 def test_stored_trees_that_lead_astray_are_refused():
-    arrays = Trees.of(HistGradientBoostingClassifier(max_iter=2).fit(*data(0))).arrays()
+    arrays = flat(HistGradientBoostingClassifier(max_iter=2).fit(*data(0))).arrays()
     with pytest.raises(DataError, match="leads outside"):
         Trees.stored({**arrays, "left": arrays["left"] + len(arrays["left"])})
     with pytest.raises(DataError, match="has the shape"):
@@ -74,4 +78,4 @@ def test_categorical_columns_are_refused():
     matrix[:, 0] = np.nan_to_num(matrix[:, 0] > 0)
     model = HistGradientBoostingClassifier(max_iter=2, categorical_features=[0]).fit(matrix, answer)
     with pytest.raises(DataError, match="categorical"):
-        Trees.of(model)
+        flat(model)

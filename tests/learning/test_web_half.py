@@ -13,7 +13,9 @@ import sys
 import numpy as np
 from ecomrec_django.learning.facts import Facts
 from ecomrec_django.learning.fusion import Ranker, ranked
+from ecomrec_django.learning.interests import Weights, blend, interests
 from ecomrec_django.learning.neighbours import Rows
+from ecomrec_django.learning.past import PURCHASE, Past
 from ecomrec_django.learning.replenishment import own_cycle, states
 from ecomrec_django.learning.sessions import Decay, SessionNeighbours
 from ecomrec_django.learning.shoppers import Shopper
@@ -24,19 +26,23 @@ one, none = np.ones(3), Rows.empty(3)
 facts = Facts(
     aisle=np.arange(3), need=np.arange(3), baskets=one, recent=one, total=3.0, recent_total=3.0, price=one, pairs=none,
     beside=none, needs=none, by_need=none, alike=none, rate=one, cycle=one, repeats=one > 0, item_rate=one, size=one,
-    popular=np.arange(3),
+    popular=np.arange(3), brand=np.arange(3), offered=one > 0, co_seen=none, content=none, segments=none,
+    weights=Weights(),
 )
-nothing = np.empty(0, np.int64), np.empty(0)
-shopper = Shopper.of(np.array([1, 2]), np.array([7, 7]), np.array([5.0, 5.0]), facts.need, nothing, none)
+events = np.array([1, 2]), np.array([PURCHASE, PURCHASE]), np.array([5.0, 5.0]), np.array([7, 7]), np.full(2, np.nan)
+shopper = Shopper.of(Past.unpacked(Past.of(*events).packed()), facts)
 leaf = np.zeros(1, np.int64)
 trees = Trees(leaf, leaf - 1, one[:1], leaf > 0, leaf, leaf, one[:1], 0.0, 0)
 ranker = Ranker(trees, 1.0, 0.0, 0.5)
-items, chances, matrix = ranked(ranker, facts, shopper, 0, 6.0, 0.5, 10)
-assert items.tolist() == [1, 2] and ranker.contributions(matrix).shape == (2, len(NAMES))
+found = ranked(ranker, facts, shopper, [0], 6.0, 0.5)
+assert found.items.tolist() == [1, 2] and ranker.contributions(found.matrix).shape == (2, len(NAMES))
 own = shopper.items
 states(one[:2] > 0, own.baskets, 6.0 - own.last, own_cycle(own.gap, own.baskets, one[:2]))
 past = SessionNeighbours.of(np.array([0, 0]), np.array([0, 1]), np.array([0.0, 1.0]), 2, Decay())
 assert past.next(np.array([0]), 1.0)[0].tolist() == [0, 1]
+days = np.zeros(1)
+cared_for = interests(np.array([4]), np.zeros(1, np.int8), days, days, Weights())
+assert blend(cared_for[1], one[:1]).tolist() == [0.5]
 print(*{name.split(".")[0] for name in sys.modules})
 """
 

@@ -128,6 +128,15 @@ def test_categories_prices_and_stock_are_oscars(shop):
     assert not Item.objects.get(external_id=str(shop["lamp"].pk)).available
 
 
+def test_the_brand_and_the_other_attributes_are_oscars(shop):
+    given = {"brand": "Trail", "colour": "red", "persons": "2"}
+    made = product("Trail tent", "Camping > Tents", "120", attributes=given)
+    sync()
+    item = Item.objects.get(external_id=str(made.pk))
+    assert (item.brand, item.attributes) == ("Trail", {"colour": "red", "persons": "2"})
+    assert Item.objects.get(external_id=str(shop["tent"].pk)).attributes == {}
+
+
 def test_what_is_not_public_is_never_shown(shop):
     Product.objects.filter(pk=shop["pegs"].pk).update(is_public=False)
     assert conf.CATALOG().in_bulk([str(shop["pegs"].pk)], None) == {}

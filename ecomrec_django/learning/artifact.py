@@ -1,0 +1,154 @@
+"""What a web process needs to rank for one shopper, as a folder of ``.npy`` files that it maps into memory.
+
+Many processes of a machine share one copy of a mapped file. ``manifest.json`` names every file with its SHA-256; the
+digest of the manifest itself is kept by who stored it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError
+from .facts import Facts
+from .fusion import Ranker
+from .interactions import IdMap
+from .interests import Weights
+from .neighbours import Rows
+from .trees import Trees
+
+MANIFEST = "manifest.json"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Model:
+    """All that is known of items, and the rankers by task.
+
+    ids: Item.pk of each item number · names: the shop's ids · aisles: Category.pk, 0 for none · newest: day of the newest
+    event that was learned from · until: seconds since 1970 at which learning ended; the two tell what a later moment is
+    on the history's own clock.
+    """
+
+    ids: IdMap
+    names: Names
+    aisles: np.ndarray
+    facts: Facts
+    rankers: dict[str, Ranker]
+    newest: float
+    until: float
+
+    def day(self, seconds: np.ndarray | float) -> Any:
+        """A moment (seconds since 1970) as days of the history's clock: an old data set is as fresh as on its last day."""
+        return self.newest + np.maximum(np.asarray(seconds, np.float64) - self.until, 0.0) / 86_400
+
+
+@dataclass(frozen=True)
+class Names:
+    """Texts as one run of UTF-8 bytes: text k is ``data[starts[k]:starts[k + 1]]``."""
+
+    starts: np.ndarray
+    data: np.ndarray
+
+    @classmethod
+    def of(cls, texts: list[str]) -> Names:
+        parts = [text.encode() for text in texts]
+        starts = np.r_[0, np.cumsum([len(part) for part in parts], dtype=np.int64)].astype(np.int64)
+        return cls(starts, np.frombuffer(b"".join(parts), np.uint8))
+
+    def __getitem__(self, number: int) -> str:
+        return self.data[self.starts[number] : self.starts[number + 1]].tobytes().decode()
+
+
+def store(model: Model, folder: Path) -> str:
+    """Write ``model`` into the new ``folder``; returns the digest of its manifest."""
+    folder.mkdir(parents=True)
+    numbers: dict[str, Any] = {"version": VERSION, "newest": model.newest, "until": model.until}
+    numbers["weights"] = vars(model.facts.weights)
+    numbers["facts"] = {name: getattr(model.facts, name) for name in ("total", "recent_total")}
+    numbers["rankers"] = {
+        name: {"slope": one.slope, "offset": one.offset, "skill": one.skill, "names": list(one.names)}
+        for name, one in model.rankers.items()
+    }
+    hashes = {}
+    for name, array in _arrays(model):
+        path = folder / f"{name}.npy"
+        np.save(path, array, allow_pickle=False)
+        hashes[path.name] = _digest(path)
+    text = json.dumps({**numbers, "files": hashes}, indent=1, sort_keys=True)
+    (folder / MANIFEST).write_text(text)
+    return sha256(text.encode()).hexdigest()
+
+
+def load(folder: Path, digest: str) -> Model:
+    """The model in ``folder``, whose manifest must have this ``digest``. Raises DataError for whatever is not as stored."""
+    try:
+        text = (folder / MANIFEST).read_bytes()
+        if sha256(text).hexdigest() != digest:
+            raise DataError(f"{folder / MANIFEST} is not the one that was stored: train again.")
+        manifest = json.loads(text)
+        if manifest["version"] != VERSION:
+            raise DataError(f"{folder} was stored by another version of this package: train again.")
+        arrays = {}
+        for name, known in manifest["files"].items():
+            if _digest(folder / name) != known:
+                raise DataError(f"{folder / name} was changed since it was stored: train again.")
+            arrays[name.removesuffix(".npy")] = np.load(folder / name, mmap_mode="r", allow_pickle=False)
+        return _model(manifest, arrays)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"What was learned cannot be read from {folder} ({error}): train again.") from error
+
+
+def _arrays(model: Model) -> Iterator[tuple[str, np.ndarray]]:
+    yield "ids", model.ids.ids
+    yield "aisles", model.aisles
+    yield "names.starts", model.names.starts
+    yield "names.data", model.names.data
+    for name, value in vars(model.facts).items():
+        if isinstance(value, Rows):
+            for part, array in vars(value).items():
+                yield f"facts.{name}.{part}", array
+        elif isinstance(value, np.ndarray):
+            yield f"facts.{name}", value
+    for name, ranker in model.rankers.items():
+        for part, array in ranker.trees.arrays().items():
+            yield f"ranker.{name}.{part}", array
+
+
+def _model(manifest: dict[str, Any], arrays: dict[str, np.ndarray]) -> Model:
+    facts: dict[str, Any] = dict(manifest["facts"], weights=Weights(**manifest["weights"]))
+    for field in fields(Facts):
+        if f"facts.{field.name}" in arrays:
+            facts[field.name] = arrays[f"facts.{field.name}"]
+        elif f"facts.{field.name}.starts" in arrays:
+            facts[field.name] = Rows(
+                *(arrays[f"facts.{field.name}.{part}"] for part in ("starts", "columns", "values"))
+            )
+    rankers = {}
+    for name, numbers in manifest["rankers"].items():
+        start = f"ranker.{name}."
+        # Small, and read all over: in memory rather than mapped.
+        trees = {key.removeprefix(start): np.array(array) for key, array in arrays.items() if key.startswith(start)}
+        rankers[name] = Ranker(
+            Trees.stored(trees), numbers["slope"], numbers["offset"], numbers["skill"], tuple(numbers["names"])
+        )
+    return Model(
+        IdMap(np.asarray(arrays["ids"])),
+        Names(arrays["names.starts"], arrays["names.data"]),
+        arrays["aisles"],
+        Facts(**facts),
+        rankers,
+        manifest["newest"],
+        manifest["until"],
+    )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()

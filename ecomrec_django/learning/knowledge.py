@@ -1,0 +1,129 @@
+"""All that is known of items and shoppers at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .content import content_vectors
+from .facts import DAY, Facts, Goods, pasts, tastes
+from .fusion import Cases, Slice
+from .interactions import Interactions
+from .neighbours import Rows, top_k
+from .pairs import Counts, Statistics
+from .shoppers import Shopper
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from .interests import Weights
+    from .past import Past
+
+# Items seen beside an item that are kept.
+SEEN_BESIDE = 50
+
+
+def goods_of(items: pa.Table) -> Goods:
+    """Of an Arrow table of columns ITEMS, sorted by item. An item without a category is a need and an aisle by itself."""
+    own = -items["item"].to_numpy()
+    aisle, need = (np.where(items[name].to_numpy() == 0, own, items[name].to_numpy()) for name in ("aisle", "category"))
+    brands, brand = np.unique(np.array(items["brand"].to_pylist(), object).astype(str), return_inverse=True)
+    price = items["price"].to_numpy(zero_copy_only=False).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        price = np.where(price > 0, price, np.nan)
+    return Goods(
+        np.unique(aisle, return_inverse=True)[1],
+        np.unique(need, return_inverse=True)[1],
+        np.where(brands[brand] == "", -1, brand),
+        price,
+        items["active"].to_numpy(zero_copy_only=False).astype(bool),
+        Rows.of(content_vectors(items, price)),
+    )
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """``events``: what may be learned from, purchases and others · ``liked``: `tastes` · ``labels``: of the visitors'
+    segments, shape (visitors,).
+    """
+
+    events: Interactions
+    facts: Facts
+    liked: Rows
+    labels: np.ndarray
+
+    @classmethod
+    def of(cls, statistics: Statistics, goods: Goods, weights: Weights | None = None) -> Knowledge:
+        """From the shared ``statistics``, which tell of which moment, of the ``goods`` in the order of their ids."""
+        lines = statistics.purchases()
+        events = statistics.interactions(lines)
+        purchases = events.of_kind("purchase")
+        labels = np.zeros(len(events.visitors), np.int16)
+        facts = Facts.of(
+            purchases,
+            goods,
+            statistics.pairs(lines),
+            statistics.beside(lines, goods.aisle),
+            _co_seen(statistics.co_views(), statistics.viewers()),
+            None,
+            weights,
+        )
+        return cls(events, facts, tastes(purchases, len(goods.need)), labels)
+
+    def pasts(self, wanted: np.ndarray) -> Iterator[Past]:
+        """The `Past` of each ``wanted`` visitor number, by item number."""
+        return pasts(self.events, self.liked, self.labels, wanted)
+
+    def slice(self, after: Interactions, with_anchor: bool) -> Slice:
+        """The cases of purchases ``after`` all that is known, with the shoppers that they need."""
+        known = self.events.visitors.numbers(after.visitors.ids)
+        wanted = np.unique(known[known >= 0])
+        place = np.where(known >= 0, np.searchsorted(wanted, known), -1)
+        cases = Cases.of(after, place, self.facts.aisle if with_anchor else None)
+        return Slice(cases, self.facts, _Shoppers(self, wanted))
+
+
+class _Shoppers:
+    """Shoppers by place, made when they are asked for: few of a large shop's visitors are in the cases of a slice."""
+
+    def __init__(self, knowledge: Knowledge, visitors: np.ndarray) -> None:
+        self._knowledge = knowledge
+        self._visitors = visitors
+        self._made: dict[int, Shopper] = {}
+
+    def __len__(self) -> int:
+        return len(self._visitors)
+
+    def __getitem__(self, place: int) -> Shopper:
+        if place not in self._made:
+            (past,) = self._knowledge.pasts(self._visitors[place : place + 1])
+            self._made[place] = Shopper.of(past, self._knowledge.facts)
+        return self._made[place]
+
+
+def split(events: Interactions, shares: Iterable[float]) -> list[int]:
+    """The moments (seconds since 1970) by which so many of the purchase lines, 0…1, had been bought."""
+    times = events.of_kind("purchase").time
+    return [int(times[min(int(len(times) * share), len(times) - 1)]) for share in shares]
+
+
+def between(events: Interactions, start: int, end: int | None = None) -> Interactions:
+    """The purchases from ``start`` to before ``end``, in seconds since 1970."""
+    bought = events.of_kind("purchase")
+    return bought.where((bought.time >= start) & (bought.time < (np.inf if end is None else end)))
+
+
+def newest_day(events: Interactions) -> float:
+    return float(events.time[-1]) / DAY if len(events) else 0.0
+
+
+def _co_seen(seen: Counts, viewers: np.ndarray) -> Rows:
+    from scipy.sparse import csr_matrix
+
+    size = len(viewers)
+    many = np.maximum(viewers, 1.0)
+    cosine = np.minimum(seen.count / np.sqrt(many[seen.anchor] * many[seen.item]), 1.0)
+    return Rows.of(top_k(csr_matrix((cosine, (seen.anchor, seen.item)), (size, size)), SEEN_BESIDE))
