@@ -7,9 +7,9 @@ digest of the manifest itself is kept by who stored it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from hashlib import file_digest, sha256
+from hashlib import blake2b, file_digest, sha256
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +25,21 @@ from .trees import Trees
 
 MANIFEST = "manifest.json"
 VERSION = 1
+_SMALL = 4_096
 
 
 @dataclass(frozen=True)
 class Model:
     """All that is known of items, and the rankers by task.
 
-    ids: Item.pk of each item number · names: the shop's ids · aisles: Category.pk, 0 for none · newest: day of the newest
-    event that was learned from · until: seconds since 1970 at which learning ended; the two tell what a later moment is
-    on the history's own clock.
+    ids: Item.pk of each item number · names: the shop's ids · needs, aisles: Category.pk, 0 for none · newest: day of
+    the newest event that was learned from · until: seconds since 1970 at which learning ended; the two tell what a later
+    moment is on the history's own clock.
     """
 
     ids: IdMap
     names: Names
+    needs: np.ndarray
     aisles: np.ndarray
     facts: Facts
     rankers: dict[str, Ranker]
@@ -45,25 +47,44 @@ class Model:
     until: float
 
     def day(self, seconds: np.ndarray | float) -> Any:
-        """A moment (seconds since 1970) as days of the history's clock: an old data set is as fresh as on its last day."""
+        """A moment (seconds since 1970) on the history's clock, in days: an old data set stays as fresh as its last."""
         return self.newest + np.maximum(np.asarray(seconds, np.float64) - self.until, 0.0) / 86_400
 
 
 @dataclass(frozen=True)
 class Names:
-    """Texts as one run of UTF-8 bytes: text k is ``data[starts[k]:starts[k + 1]]``."""
+    """Texts as one run of UTF-8 bytes: text k is ``data[starts[k]:starts[k + 1]]``. ``hashes``, ascending, are those of
+    the texts ``order``, so that a text is found.
+    """
 
     starts: np.ndarray
     data: np.ndarray
+    hashes: np.ndarray
+    order: np.ndarray
 
     @classmethod
-    def of(cls, texts: list[str]) -> Names:
+    def of(cls, texts: Sequence[str]) -> Names:
         parts = [text.encode() for text in texts]
-        starts = np.r_[0, np.cumsum([len(part) for part in parts], dtype=np.int64)].astype(np.int64)
-        return cls(starts, np.frombuffer(b"".join(parts), np.uint8))
+        starts = np.cumsum([0, *(len(part) for part in parts)], dtype=np.int64)
+        hashes = _hashes(texts)
+        order = np.argsort(hashes, kind="stable")
+        return cls(starts, np.frombuffer(b"".join(parts), np.uint8), hashes[order], order)
 
     def __getitem__(self, number: int) -> str:
         return self.data[self.starts[number] : self.starts[number + 1]].tobytes().decode()
+
+    def numbers(self, texts: Sequence[str]) -> np.ndarray:
+        """Places of ``texts``, -1 for one that is not there; shape (texts,)."""
+        if not len(self.hashes) or not texts:
+            return np.full(len(texts), -1)
+        hashes = _hashes(texts)
+        at = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
+        return np.where(self.hashes[at] == hashes, self.order[at], -1)
+
+
+def _hashes(texts: Sequence[str]) -> np.ndarray:
+    # Of a million texts, two share one of 64 bits once in forty million shops.
+    return np.frombuffer(b"".join(blake2b(text.encode(), digest_size=8).digest() for text in texts), "<u8")
 
 
 def store(model: Model, folder: Path) -> str:
@@ -87,7 +108,7 @@ def store(model: Model, folder: Path) -> str:
 
 
 def load(folder: Path, digest: str) -> Model:
-    """The model in ``folder``, whose manifest must have this ``digest``. Raises DataError for whatever is not as stored."""
+    """The model in ``folder``, whose manifest must have this ``digest``; raises DataError for what is not as stored."""
     try:
         text = (folder / MANIFEST).read_bytes()
         if sha256(text).hexdigest() != digest:
@@ -99,7 +120,7 @@ def load(folder: Path, digest: str) -> Model:
         for name, known in manifest["files"].items():
             if _digest(folder / name) != known:
                 raise DataError(f"{folder / name} was changed since it was stored: train again.")
-            arrays[name.removesuffix(".npy")] = np.load(folder / name, mmap_mode="r", allow_pickle=False)
+            arrays[name.removesuffix(".npy")] = _mapped(folder / name)
         return _model(manifest, arrays)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"What was learned cannot be read from {folder} ({error}): train again.") from error
@@ -107,9 +128,10 @@ def load(folder: Path, digest: str) -> Model:
 
 def _arrays(model: Model) -> Iterator[tuple[str, np.ndarray]]:
     yield "ids", model.ids.ids
+    yield "needs", model.needs
     yield "aisles", model.aisles
-    yield "names.starts", model.names.starts
-    yield "names.data", model.names.data
+    for part, array in vars(model.names).items():
+        yield f"names.{part}", array
     for name, value in vars(model.facts).items():
         if isinstance(value, Rows):
             for part, array in vars(value).items():
@@ -140,13 +162,21 @@ def _model(manifest: dict[str, Any], arrays: dict[str, np.ndarray]) -> Model:
         )
     return Model(
         IdMap(np.asarray(arrays["ids"])),
-        Names(arrays["names.starts"], arrays["names.data"]),
+        Names(*(arrays[f"names.{field.name}"] for field in fields(Names))),
+        arrays["needs"],
         arrays["aisles"],
         Facts(**facts),
         rankers,
         manifest["newest"],
         manifest["until"],
     )
+
+
+def _mapped(path: Path) -> np.ndarray:
+    # What is empty cannot be mapped; a plain view spares every slice the making of a memmap object.
+    small = path.stat().st_size < _SMALL
+    array: np.ndarray = np.load(path, mmap_mode=None if small else "r", allow_pickle=False)
+    return array.view(np.ndarray)
 
 
 def _digest(path: Path) -> str:

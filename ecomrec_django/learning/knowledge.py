@@ -27,8 +27,8 @@ SEEN_BESIDE = 50
 
 
 def goods_of(items: pa.Table) -> Goods:
-    """Of an Arrow table of columns ITEMS, sorted by item. An item without a category is a need and an aisle by itself."""
-    own = -items["item"].to_numpy()
+    """Of an Arrow table of columns ITEMS, sorted by item; one without a category is a need and an aisle by itself."""
+    own = -np.arange(1, items.num_rows + 1)
     aisle, need = (np.where(items[name].to_numpy() == 0, own, items[name].to_numpy()) for name in ("aisle", "category"))
     brands, brand = np.unique(np.array(items["brand"].to_pylist(), object).astype(str), return_inverse=True)
     price = items["price"].to_numpy(zero_copy_only=False).astype(np.float64)

@@ -5,9 +5,10 @@ Items are numbered by their place in the sorted ids, ``0 … len(ids) - 1``; pai
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -90,10 +91,11 @@ class Statistics:
         self.data = data
         self.ids = ids
         self.parameters = _parameters(data.until)
+        self._known: dict[str, tuple[tuple[Any, ...], Any]] = {}
 
     def purchases(self) -> pa.Table:
         """Kept purchase lines: basket, customer, item (Item.pk), price, time, weight."""
-        return self._ask_history("purchases")
+        return self._once("purchases", lambda: self._ask_history("purchases"))
 
     def interactions(self, purchases: pa.Table) -> Interactions:
         """The kept purchase lines, and what visitors did besides; a guest's basket has no visitor."""
@@ -131,6 +133,9 @@ class Statistics:
         return float(pc.count_distinct(purchases["basket"]).as_py())
 
     def items(self, purchases: pa.Table) -> Items:
+        return self._once("items", lambda: self._items(purchases), purchases)
+
+    def _items(self, purchases: pa.Table) -> Items:
         answer = self._ask("items", purchases=purchases)
         numbers, known = self._numbers(answer["item"])
         columns = {}
@@ -141,6 +146,9 @@ class Statistics:
 
     def pairs(self, purchases: pa.Table) -> Pairs:
         """Pairs bought together in at least MIN_BASKETS baskets, the PARTNERS strongest of each anchor."""
+        return self._once("pairs", lambda: self._pairs(purchases), purchases)
+
+    def _pairs(self, purchases: pa.Table) -> Pairs:
         answer = self._ask("pairs", purchases=purchases)
         anchor, item, known, order = self._ends(answer)
         counts = (answer[name].to_numpy()[known][order] for name in ("customers", "baskets", "weight"))
@@ -148,6 +156,9 @@ class Statistics:
 
     def beside(self, purchases: pa.Table, aisle: np.ndarray) -> Beside:
         """What at least MIN_CUSTOMERS bought beside each aisle; ``aisle`` numbers the items' aisles, shape (items,)."""
+        return self._once(f"beside {hash(aisle.tobytes())}", lambda: self._beside(purchases, aisle), purchases)
+
+    def _beside(self, purchases: pa.Table, aisle: np.ndarray) -> Beside:
         import pyarrow as pa
 
         shelves = pa.table({"item": self.ids, "aisle": aisle.astype(np.int64)})
@@ -158,6 +169,9 @@ class Statistics:
 
     def viewers(self) -> np.ndarray:
         """Distinct viewers per item, shape (items,)."""
+        return self._once("viewers", self._viewers)
+
+    def _viewers(self) -> np.ndarray:
         answer = self._ask_history("viewers")
         numbers, known = self._numbers(answer["item"])
         viewers = np.zeros(len(self.ids))
@@ -166,7 +180,7 @@ class Statistics:
 
     def co_views(self) -> Counts:
         """Distinct visitors who viewed both in one session."""
-        return self._counts("co_views", "viewers")
+        return self._once("co_views", lambda: self._counts("co_views", "viewers"))
 
     def up_moves(self) -> Counts:
         """Distinct visitors who viewed ``anchor`` and then bought ``item`` instead."""
@@ -176,6 +190,13 @@ class Statistics:
         answer = self._ask_history(name)
         anchor, item, known, order = self._ends(answer)
         return Counts(anchor, item, answer[column].to_numpy()[known][order].astype(np.float64))
+
+    def _once(self, name: str, make: Callable[[], Any], *of: Any) -> Any:
+        """What several learners ask for is computed for the first of them; ``of``: the very objects it follows from."""
+        known = self._known.get(name)
+        if known is None or not all(one is other for one, other in zip(known[0], of, strict=True)):
+            known = self._known[name] = of, make()
+        return known[1]
 
     def _ask_history(self, name: str) -> pa.Table:
         """A text over ``history``: the events that may be learned from."""
@@ -202,6 +223,11 @@ class Statistics:
         anchor, item = anchor[known], item[known]
         order = np.lexsort((item, anchor))
         return anchor[order], item[order], known, order
+
+
+def _seconds(column: pa.ChunkedArray) -> np.ndarray:
+    """Since 1970, int64."""
+    return column.to_numpy().astype("datetime64[s]").astype(np.int64)
 
 
 def _floats(column: pa.ChunkedArray) -> np.ndarray:

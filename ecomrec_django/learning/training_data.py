@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from .engine import Engine
+    from .pairs import Statistics
 
 
 def _silent(done: int, total: int) -> None:
@@ -32,3 +34,12 @@ class TrainingData:
     until: datetime | None = None
     # Called with (steps done, steps in all) while a strategy works.
     progress: Callable[[int, int], None] = _silent
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """The shared statistics of all items, each asked for once however many strategies read it."""
+        import numpy as np
+
+        from .pairs import Statistics
+
+        return Statistics(self, np.sort(self.items["item"].to_numpy()))

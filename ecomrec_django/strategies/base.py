@@ -33,6 +33,10 @@ class Reason(IntEnum):
     UPGRADE = 3  # a better, pricier answer to the same need
     POPULAR = 4  # the bestsellers
     PINNED = 5  # the merchant's choice
+    AGAIN = 6  # this shopper buys it again and again
+    SEEN = 7  # this shopper looked at it lately
+    TASTE = 8  # shoppers like this one buy it
+    INTEREST = 9  # of a kind that this shopper cares for
 
 
 EVIDENCE: dict[Reason, tuple[str, ...]] = {
@@ -42,6 +46,10 @@ EVIDENCE: dict[Reason, tuple[str, ...]] = {
     Reason.UPGRADE: ("ratio", "low", "high", "similarity", "switchers"),
     Reason.POPULAR: ("customers",),
     Reason.PINNED: (),
+    Reason.AGAIN: ("chance", "baskets", "days", "cycle"),
+    Reason.SEEN: ("chance", "days"),
+    Reason.TASTE: ("chance", "share"),
+    Reason.INTEREST: ("chance", "interest"),
 }
 
 
@@ -74,10 +82,12 @@ class Lists:
 
 @dataclass(frozen=True)
 class StrategyLists:
-    """What one strategy made: lists owned by items, and fall-back lists owned by categories."""
+    """What one strategy made: lists owned by items, fall-back lists owned by categories, and one list for everybody
+    (whose owner says nothing)."""
 
     by_item: Lists
     by_category: Lists = field(default_factory=Lists.empty)
+    for_all: Lists = field(default_factory=Lists.empty)
 
 
 class Offer(NamedTuple):
@@ -129,6 +139,12 @@ class Strategy(ABC):
     name: str
     # Most offers of one aisle in one block; None for no bound.
     per_aisle: int | None = None
+    # The learned ranker that orders its offers for one shopper; "" for none.
+    task = ""
+    # Whether a shopper's own candidates join its lists; if not, the ranker only sways their order.
+    adds = True
+    # Whether it offers something beside items; if not, it is asked for a category or the whole shop.
+    needs_anchor = True
 
     @abstractmethod
     def make(self, data: TrainingData) -> StrategyLists:

@@ -32,6 +32,7 @@ class BoughtWith(Strategy):
 
     name = "bought_with"
     per_aisle = 2
+    task = "bought_with"
 
     def violation(self, anchors: Sequence[Anchor], offer: Offer, price: float | None) -> str | None:
         if offer.aisle and any(anchor.aisle == offer.aisle for anchor in anchors):
@@ -40,13 +41,11 @@ class BoughtWith(Strategy):
 
     def make(self, data: TrainingData) -> StrategyLists:
         """See `Strategy.make`; lists of an item only where they differ from those of its category."""
-        from ..learning.pairs import Statistics
-
         items = data.items.sort_by("item")
         catalog = Catalog.of(items)
         if not catalog.active.any():
             return StrategyLists(Candidates.none().lists(catalog.ids, catalog.ids))
-        statistics = Statistics(data, catalog.ids)
+        statistics = data.statistics
         purchases = statistics.purchases()
         bought = statistics.items(purchases)
         data.progress(1, 5)

@@ -32,6 +32,8 @@ class UpgradeTo(Strategy):
     """Items of the same need within its price band, by the extra margin they are expected to bring."""
 
     name = "upgrade_to"
+    task = "for_you"
+    adds = False
 
     def violation(self, anchors: Sequence[Anchor], offer: Offer, price: float | None) -> str | None:
         """Against every anchor: the band stored in the offer's evidence, or the default one."""
@@ -53,14 +55,13 @@ class UpgradeTo(Strategy):
     def make(self, data: TrainingData) -> StrategyLists:
         """See `Strategy.make`. Without any history the lists come from content alone."""
         from ..learning.content import content_vectors, groups
-        from ..learning.pairs import Statistics
 
         items = data.items.sort_by("item")
         catalog = Catalog.of(items)
         usable = catalog.active & (catalog.need >= 0) & np.isfinite(catalog.price)
         if not usable.any():
             return StrategyLists(Lists.empty())
-        statistics = Statistics(data, catalog.ids)
+        statistics = data.statistics
         signals = _Signals(statistics, catalog)
         data.progress(1, 4)
         vectors = content_vectors(items, catalog.price, within_need=True)

@@ -10,5 +10,6 @@ OFFERS = Path(__file__).parents[2] / "docs" / "offers.md"
 
 def test_the_worked_examples_are_true():
     result = doctest.testfile(str(OFFERS), module_relative=False)
-    assert (result.failed, result.attempted) == (0, 45)
+    assert result.failed == 0
+    assert result.attempted >= 50
     assert doctest.testmod(content).failed == 0

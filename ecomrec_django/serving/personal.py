@@ -1,0 +1,121 @@
+"""One shopper's offers: the anchors' lists and the shopper's own candidates, ranked anew by numpy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from ..conf import conf
+from ..learning.artifact import Model
+from ..learning.fusion import Ranker, ranked
+from ..learning.shoppers import Shopper
+from ..learning.signals import NAMES, candidates
+from ..strategies.base import Offer, Reason, Strategy
+from .customer import Customer
+
+# Of a cart, the products put in last.
+MOST_ANCHORS = 3
+# Ranked offers that the guard may look at.
+MOST_OFFERS = 60
+# How much a shopper's chances turn a list that is ordered by something else.
+SWAY = 0.5
+
+_COLUMN = {name: column for column, name in enumerate(NAMES)}
+
+
+class Known:
+    """A customer as the published model sees them, for all blocks of one page."""
+
+    def __init__(self, customer: Customer, model: Model, now: float) -> None:
+        self.customer = customer
+        self.model = model
+        self.day = float(model.day(now))
+
+    @cached_property
+    def shopper(self) -> Shopper:
+        past = self.customer.history(self.model.day).numbered(self.model.ids)
+        return Shopper.of(past, self.model.facts)
+
+    def ranker(self, strategy: Strategy) -> Ranker | None:
+        """What ranks the offers of a strategy; None where nothing was learned."""
+        found = self.model.rankers.get(strategy.task)
+        return found if found is not None and found.useful else None
+
+
+def personal(
+    known: Known, strategy: Strategy, anchors: Sequence[str], listed: Sequence[Offer], category: int | None = None
+) -> list[Offer] | None:
+    """The offers of a block for one shopper, best first; None where nothing tells more than the list does.
+
+    ``anchors`` are external ids, ``listed`` the anchors' offers; with ``category``, a Category.pk, offers are of it.
+    """
+    ranker = known.ranker(strategy)
+    if ranker is None or not known.shopper.known:
+        return None
+    if not strategy.adds:
+        return _swayed(known, ranker, listed)
+    model = known.model
+    numbers = model.names.numbers([*anchors, *(offer.item for offer in listed)])
+    beside, of_list = numbers[: len(anchors)], numbers[len(anchors) :]
+    beside = beside[beside >= 0][-MOST_ANCHORS:]
+    if anchors and not len(beside):
+        return None
+    items = candidates(model.facts, known.shopper, beside.tolist())
+    if category is not None:
+        items = items[(model.needs[items] == category) | (model.aisles[items] == category)]
+    items = np.unique(np.r_[items, of_list[of_list >= 0]])
+    if not len(items):
+        return None
+    found = ranked(ranker, model.facts, known.shopper, beside.tolist(), known.day, conf.DISCOVERY, items)
+    own = dict(zip(of_list.tolist(), listed, strict=True))
+    offers = [
+        own[number]._replace(score=chance) if number in own else _offer(model, number, chance, row)
+        for number, chance, row in zip(
+            found.items[:MOST_OFFERS].tolist(), found.chances.tolist(), found.matrix, strict=False
+        )
+    ]
+    # What came into the catalog since is known to the list alone, and keeps its place.
+    for place, offer in enumerate(listed):
+        if of_list[place] < 0:
+            offers.insert(place, offer)
+    return offers
+
+
+def _swayed(known: Known, ranker: Ranker, listed: Sequence[Offer]) -> list[Offer] | None:
+    """``listed`` by score · (chance / mean chance)^SWAY."""
+    model = known.model
+    numbers = model.names.numbers([offer.item for offer in listed])
+    items = np.unique(numbers[numbers >= 0])
+    if len(items) < 2:
+        return None
+    found = ranked(ranker, model.facts, known.shopper, (), known.day, 0.0, items)
+    sway = dict(zip(found.items.tolist(), ((found.chances / found.chances.mean()) ** SWAY).tolist(), strict=True))
+    swayed = [
+        offer._replace(score=offer.score * sway.get(number, 1.0))
+        for offer, number in zip(listed, numbers.tolist(), strict=True)
+    ]
+    return sorted(swayed, key=lambda offer: -offer.score)
+
+
+def _offer(model: Model, number: int, chance: float, row: np.ndarray) -> Offer:
+    """One that no list holds, for the first of the reasons that is true."""
+
+    def value(name: str) -> float:
+        return float(row[_COLUMN[name]])
+
+    evidence: tuple[float | None, ...]
+    if value("own_baskets") > 0:
+        days = value("days_since")
+        cycle = days / value("due") if value("due") > 0 else None
+        reason, evidence = Reason.AGAIN, (chance, value("own_baskets"), days, cycle)
+    elif value("seen") > 0:
+        reason, evidence = Reason.SEEN, (chance, value("seen_days"))
+    elif value("taste") > 0:
+        reason, evidence = Reason.TASTE, (chance, value("taste"))
+    elif value("need_interest") > 0:
+        reason, evidence = Reason.INTEREST, (chance, value("need_interest"))
+    else:
+        reason, evidence = Reason.POPULAR, (None,)
+    return Offer(model.names[number], chance, reason, int(model.aisles[number]), evidence)
