@@ -31,9 +31,15 @@ DEFAULTS: dict[str, Any] = {
     "STRATEGIES": {
         "bought_with": "ecomrec_django.strategies.bought_with.BoughtWith",
         "upgrade_to": "ecomrec_django.strategies.upgrade_to.UpgradeTo",
+        "for_you": "ecomrec_django.strategies.for_you.ForYou",
     },
     # Offers in a block unless the tag or the API call says otherwise.
     "LIMIT": 4,
+    # From 0, what is most likely bought, to 1, what few others buy: the dial of offers to a known shopper.
+    "DISCOVERY": 0.05,
+    # What a view, a cart, a purchase and a review tell of a shopper's interests, and days after which they tell half:
+    # {"view": 1, "cart": 3, "purchase": 5, "review": 3, "half_life": 30}. None: learned from the history.
+    "INTEREST_WEIGHTS": None,
     # Alias in settings.CACHES that holds offer lists, and for how long (seconds; 0 turns caching off).
     "CACHE": "default",
     "CACHE_SECONDS": 60,

@@ -15,6 +15,7 @@ from django.utils.dateparse import parse_datetime
 
 from .catalog.sync import SyncReport, sync
 from .models import TrainingRun
+from .pipeline.cover import cover_new_items
 from .pipeline.progress import Progress
 from .pipeline.train import Stage, train
 from .privacy.erasure import finish_erasures, finish_in_training
@@ -52,9 +53,10 @@ def run_training(until: datetime | None = None, publish: bool = False, progress:
 
 
 def run_sync(progress: Callable[[int, int], None] | None = None) -> SyncReport:
-    """Mirror the catalog, and let in the events that waited for its new products."""
+    """Mirror the catalog, let in the events that waited for its new products, and give these offers."""
     report = sync(progress)
     release_held()
+    cover_new_items()
     return report
 
 

@@ -33,8 +33,8 @@ class Model:
     """All that is known of items, and the rankers by task.
 
     ids: Item.pk of each item number · names: the shop's ids · needs, aisles: Category.pk, 0 for none · newest: day of
-    the newest event that was learned from · until: seconds since 1970 at which learning ended; the two tell what a later
-    moment is on the history's own clock.
+    the newest event that was learned from · until: seconds since 1970 at which learning ended; the two tell what a
+    later moment is on the history's own clock.
     """
 
     ids: IdMap

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .behaviour import features
 from .content import content_vectors
 from .facts import DAY, Facts, Goods, pasts, tastes
 from .fusion import Cases, Slice
 from .interactions import Interactions
 from .neighbours import Rows, top_k
 from .pairs import Counts, Statistics
+from .segments import Labelled, Segments, find, popularity
 from .shoppers import Shopper
 
 if TYPE_CHECKING:
@@ -28,15 +30,13 @@ SEEN_BESIDE = 50
 
 def goods_of(items: pa.Table) -> Goods:
     """Of an Arrow table of columns ITEMS, sorted by item; one without a category is a need and an aisle by itself."""
-    own = -np.arange(1, items.num_rows + 1)
-    aisle, need = (np.where(items[name].to_numpy() == 0, own, items[name].to_numpy()) for name in ("aisle", "category"))
     brands, brand = np.unique(np.array(items["brand"].to_pylist(), object).astype(str), return_inverse=True)
     price = items["price"].to_numpy(zero_copy_only=False).astype(np.float64)
     with np.errstate(invalid="ignore"):
         price = np.where(price > 0, price, np.nan)
     return Goods(
-        np.unique(aisle, return_inverse=True)[1],
-        np.unique(need, return_inverse=True)[1],
+        np.unique(grouped(items, "aisle"), return_inverse=True)[1],
+        np.unique(grouped(items, "category"), return_inverse=True)[1],
         np.where(brands[brand] == "", -1, brand),
         price,
         items["active"].to_numpy(zero_copy_only=False).astype(bool),
@@ -44,38 +44,45 @@ def goods_of(items: pa.Table) -> Goods:
     )
 
 
+def grouped(items: pa.Table, column: str) -> np.ndarray:
+    """Category.pk of the items' needs or aisles, below 0 for one that is its own, shape (items,)."""
+    category = items[column].to_numpy()
+    return np.where(category == 0, -np.arange(1, len(category) + 1), category)
+
+
 @dataclass(frozen=True)
 class Knowledge:
-    """``events``: what may be learned from, purchases and others · ``liked``: `tastes` · ``labels``: of the visitors'
-    segments, shape (visitors,).
-    """
+    """``events``: what may be learned from, of all kinds · ``liked``: `tastes` · ``segments``: of its visitors."""
 
     events: Interactions
     facts: Facts
     liked: Rows
-    labels: np.ndarray
+    segments: Segments
 
     @classmethod
-    def of(cls, statistics: Statistics, goods: Goods, weights: Weights | None = None) -> Knowledge:
-        """From the shared ``statistics``, which tell of which moment, of the ``goods`` in the order of their ids."""
+    def of(cls, statistics: Statistics, goods: Goods, weights: Weights, known: Sequence[Labelled] = ()) -> Knowledge:
+        """From the shared ``statistics``, which tell of which moment, of the ``goods`` in the order of their ids.
+
+        ``known``: segments found before, to be recognised.
+        """
         lines = statistics.purchases()
         events = statistics.interactions(lines)
         purchases = events.of_kind("purchase")
-        labels = np.zeros(len(events.visitors), np.int16)
+        segments = find(features(events, goods.aisle, goods.need, goods.price), known)
         facts = Facts.of(
             purchases,
             goods,
             statistics.pairs(lines),
             statistics.beside(lines, goods.aisle),
             _co_seen(statistics.co_views(), statistics.viewers()),
-            None,
+            popularity(segments.labels, purchases, len(goods.need)),
             weights,
         )
-        return cls(events, facts, tastes(purchases, len(goods.need)), labels)
+        return cls(events, facts, tastes(purchases, len(goods.need)), segments)
 
     def pasts(self, wanted: np.ndarray) -> Iterator[Past]:
         """The `Past` of each ``wanted`` visitor number, by item number."""
-        return pasts(self.events, self.liked, self.labels, wanted)
+        return pasts(self.events, self.liked, self.segments.labels, wanted)
 
     def slice(self, after: Interactions, with_anchor: bool) -> Slice:
         """The cases of purchases ``after`` all that is known, with the shoppers that they need."""

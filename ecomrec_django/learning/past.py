@@ -101,6 +101,10 @@ class Past:
             liked_by=self.liked_by[known_liked][order],
         )
 
+    def of_ids(self, ids: np.ndarray) -> Past:
+        """By Item.pk instead of item number; ``ids`` of all numbers."""
+        return replace(self, item=ids[self.item], liked=ids[self.liked])
+
     def packed(self) -> bytes:
         """The latest MOST_LINES purchases and MOST_ACTS other events, and what neighbours like, as bytes."""
         bought = self.kind == PURCHASE

@@ -43,8 +43,18 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='release',
+            name='digest',
+            field=models.CharField(blank=True, editable=False, max_length=64),
+        ),
+        migrations.AddField(
+            model_name='release',
             name='evaluation',
             field=models.JSONField(blank=True, default=dict, verbose_name='evaluation'),
+        ),
+        migrations.AddField(
+            model_name='release',
+            name='newest_item',
+            field=models.BigIntegerField(editable=False, null=True),
         ),
         migrations.AddField(
             model_name='release',

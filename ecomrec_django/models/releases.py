@@ -44,6 +44,8 @@ class Release(models.Model):
     created = models.DateTimeField(_("created"), auto_now_add=True)
     # Lists and offers per strategy.
     metrics = models.JSONField(_("metrics"), default=dict, blank=True)
+    # Item.pk of the newest item that it was trained on: those after it are covered by `ecomrec_django.pipeline.cover`.
+    newest_item = models.BigIntegerField(null=True, editable=False)
     # How well it foretold baskets that it had not seen: see `ecomrec_django.pipeline.replay`.
     evaluation = models.JSONField(_("evaluation"), default=dict, blank=True)
     # Why it may not be published, in words with figures; empty if the evaluation found nothing against it.
@@ -57,6 +59,8 @@ class Release(models.Model):
         verbose_name=_("overruled by"),
     )
     overruled_note = models.CharField(_("overruled because"), max_length=255, blank=True)
+    # Of the manifest of what web processes rank by: see `ecomrec_django.learning.artifact`; empty if there is nothing.
+    digest = models.CharField(max_length=64, blank=True, editable=False)
     # Set when every list is written: an incomplete release can never be published.
     complete = models.BooleanField(_("complete"), default=False)
     published_at = models.DateTimeField(_("last published"), null=True, blank=True)

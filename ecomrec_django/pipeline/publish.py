@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -9,6 +11,7 @@ from ..conf import conf
 from ..errors import TrainingError
 from ..models import OfferList, Publication, Release, TrainingRun
 from ..models.bulk import LOOKUP
+from .learned import folder_of
 
 
 @transaction.atomic
@@ -67,6 +70,7 @@ def prune() -> int:
     for pk in list(old.values_list("pk", flat=True)):
         while some := list(OfferList.objects.filter(release_id=pk).values_list("pk", flat=True)[:LOOKUP]):
             OfferList.objects.filter(pk__in=some).delete()
+        shutil.rmtree(folder_of(pk), ignore_errors=True)
         Release.objects.filter(pk=pk).delete()
         deleted += 1
     return deleted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -19,8 +20,9 @@ from ..learning.interactions import ITEMS, VISITORS, schema
 from ..learning.training_data import TrainingData
 from ..models import Item, OfferList, Publication, Release, TrainingRun, Visitor
 from ..models.bulk import aware, chunks, insert
-from ..strategies.base import Lists, Strategy
+from ..strategies.base import Lists, Strategy, short
 from .history import HistoryReport, export_history, folder
+from .learned import folder_of
 from .lists import ItemNames, encoded
 from .lock import only_one
 from .progress import Progress, Reporter
@@ -29,11 +31,17 @@ from .publish import prune, publish
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from .personal import Learned
+
 logger = logging.getLogger(__name__)
 
 # Lists of one transaction: few enough that a shopper's write never waits long.
 LISTS_PER_TRANSACTION = 5_000
-SHARES = {"history": 15, "strategy": 20, "lists": 25, "publish": 5}
+SHARES = {"history": 15, "strategy": 20, "shoppers": 80, "lists": 25, "profiles": 10, "publish": 5}
+
+
+# A strategy, the kind of owner ("anchor", "category", or "" for everybody), and its lists.
+Made = tuple[str, str, Lists]
 
 
 class Stage(NamedTuple):
@@ -99,18 +107,26 @@ class _Training:
             items = items_table()
         self.run.metrics.update(events=history.total, items=items.num_rows)
         self.run.save(update_fields=["metrics"])
-        release = self._write(self._learn(history, items), items)
+        made, learned = self._learn(history, items)
+        release = self._write(made, items)
+        if learned is not None:
+            with self.report.stage("profiles", SHARES["profiles"]):
+                self._keep(release, learned, items)
+        release.complete = True
+        release.save()
         with self.report.stage("publish", SHARES["publish"]):
-            self._finish(release, history, publishes)
+            self._finish(release, history, publishes, learned)
 
-    def _learn(self, history: HistoryReport, items: pa.Table) -> list[tuple[str, str, Lists]]:
-        """(strategy, kind of owner, lists) of all strategies; none where there is nothing to learn from."""
+    def _learn(self, history: HistoryReport, items: pa.Table) -> tuple[list[Made], Learned | None]:
+        """The lists of all strategies, and what was learned of shoppers; none where there is nothing to learn from."""
         from ..learning.engine import Engine
         from ..learning.interactions import HISTORY
+        from .personal import aisles, learn
+        from .profiles import known_segments
 
-        made: list[tuple[str, str, Lists]] = []
+        made: list[Made] = []
         if items.num_rows == 0:
-            return made
+            return made, None
         data = TrainingData(
             engine=Engine(memory=conf.MEMORY, threads=conf.THREADS),
             events=str(folder()) if history.total else schema(HISTORY).empty_table(),
@@ -123,31 +139,68 @@ class _Training:
             with self.report.stage(name, SHARES["strategy"]):
                 lists = strategy.make(data)
             made += [(name, "anchor", lists.by_item), (name, "category", lists.by_category)]
-        return made
+            made += [(name, "", lists.for_all)]
+        with self.report.stage("shoppers", SHARES["shoppers"]):
+            items = items.sort_by("item")
+            known = known_segments(aisles(items))
+            return made, learn(data, items, self.strategies, known, self._until().timestamp(), self.report)
 
-    def _write(self, made: list[tuple[str, str, Lists]], items: pa.Table) -> Release:
-        release = Release.objects.create(run=self.run)
+    def _until(self) -> datetime:
+        return self.run.until or self.run.started
+
+    def _keep(self, release: Release, learned: Learned, items: pa.Table) -> None:
+        """The model for web processes, the evaluation and what the gate says of it, segments and profiles."""
+        from ..learning.artifact import store
+        from ..learning.evaluation import Evaluation
+        from ..learning.gate import refusals, unjudged
+        from .personal import aisles
+        from .profiles import store_profiles, store_segments
+
+        folder = folder_of(release.pk)
+        if folder.exists():
+            shutil.rmtree(folder)
+        release.digest = store(learned.model, folder)
+        if learned.evaluation is not None:
+            release.evaluation = learned.evaluation.to_json()
+            current = Publication.objects.filter(pk=1).values_list("release__evaluation", flat=True).first()
+            found = refusals(learned.evaluation, Evaluation.of_json(current) if current else None)
+            release.refused = "\n".join(map(str, found))
+            learned.said.extend(map(str, unjudged(learned.evaluation)))
+        pks = store_segments(learned.knowledge.segments, aisles(items.sort_by("item")))
+        self.run.metrics["shoppers"] = store_profiles(learned.knowledge, self._until(), pks, self.report)
+        self.run.metrics["interests"] = {
+            **vars(learned.interests.weights),
+            "skill": round(learned.interests.skill, 4),
+        }
+        segments = learned.knowledge.segments
+        self.run.metrics["segments"] = {"found": len(segments.found), "silhouette": short(segments.silhouette)}
+
+    def _write(self, made: list[Made], items: pa.Table) -> Release:
         names = ItemNames.of(items)
+        release = Release.objects.create(run=self.run, newest_item=names.pks.max(initial=0))
         total, done = sum(len(lists.owners) for _, _, lists in made), 0
         with self.report.stage("lists", SHARES["lists"]):
             for strategy, owner, lists in made:
                 written = 0
                 for owners, texts in encoded(lists, names):
-                    rows = [(release.pk, strategy, pk, text) for pk, text in zip(owners, texts, strict=True)]
+                    fields = ("release", "strategy", "offers", *([owner] if owner else []))
+                    rows = [
+                        (release.pk, strategy, text, *([pk] if owner else []))
+                        for pk, text in zip(owners, texts, strict=True)
+                    ]
                     for some in chunks(rows, LISTS_PER_TRANSACTION):
                         with transaction.atomic():
-                            insert(OfferList, ("release", "strategy", owner, "offers"), some)
+                            insert(OfferList, fields, some)
                         done += len(some)
                         self.report(done, total)
                     written += len(rows)
                 figures = release.metrics.setdefault(strategy, {"lists": 0, "category_lists": 0, "offers": 0})
                 figures["lists" if owner == "anchor" else "category_lists"] += written
                 figures["offers"] += len(lists.items)
-        release.complete = True
-        release.save(update_fields=["metrics", "complete"])
+        release.save(update_fields=["metrics"])
         return release
 
-    def _finish(self, release: Release, history: HistoryReport, publishes: bool) -> None:
+    def _finish(self, release: Release, history: HistoryReport, publishes: bool, learned: Learned | None) -> None:
         lists = sum(figures["lists"] + figures["category_lists"] for figures in release.metrics.values())
         said = [f"Release {release.pk}: {lists} offer lists."]
         if not self.run.metrics["items"]:
@@ -156,9 +209,13 @@ class _Training:
             said.append("There are no orders or other events yet; the lists are made from the catalog alone.")
         if history.rebuilt:
             said.append(f"The history was rebuilt: {history.rebuilt}.")
+        if learned is not None:
+            said += learned.said
+        if release.refused:
+            said.append(f"It foretells worse than it has to, and is not published: {release.refused}")
         if publishes and not lists and Publication.objects.exists():
             said.append("It is empty and was not published, so that shoppers keep the offers they have.")
-        elif publishes:
+        elif publishes and not release.refused:
             publish(release)
             said.append("It is published.")
         prune()

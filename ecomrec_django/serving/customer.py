@@ -23,8 +23,8 @@ MOST_EVENTS = 200
 
 
 class Customer(NamedTuple):
-    """``past``: what a training knew, by Item.pk; ``since``: (item, kind, seconds since 1970, order) of later events, in
-    the order of time; ``segment``: a Segment.pk; ``release``: the published one, and ``digest`` of its model.
+    """``past``: what a training knew, by Item.pk; ``since``: (item, kind, seconds since 1970, order) of later events,
+    in the order of time; ``segment``: a Segment.pk; ``release``: the published one, and ``digest`` of its model.
     """
 
     past: Past
@@ -107,7 +107,8 @@ def _compiled(using: str, vendor: str) -> tuple[str, tuple[Any, ...]]:
 
 
 def _query(key: str) -> models.QuerySet[Any, Any]:
-    """Rows (kind, item, release or visitor merged into, time or until, excluded until, segment, past, order or digest)."""
+    """Rows (kind, item, release or visitor merged into, time or until, excluded until, segment, past, order or digest).
+    """
     visitor = Visitor.objects.filter(key=key).order_by()
     own = visitor.values_list(
         Value(_PROFILE, TextField()),

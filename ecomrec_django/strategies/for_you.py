@@ -36,8 +36,7 @@ class ForYou(Strategy):
         parts = []
         if catalog.active.any():
             everybody = _sold(np.zeros(len(catalog.ids), np.int64), catalog, bought, PER_NEED)
-            for column in ("category", "aisle"):
-                parts.append(_of_categories(items[column].to_numpy(), catalog, bought))
+            parts = [_of_categories(items[column].to_numpy(), catalog, bought) for column in ("category", "aisle")]
         joined = Candidates.joined([Candidates.none(), *parts])
         data.progress(2, 2)
         # An aisle may be the need itself: one list is enough.

@@ -1,0 +1,244 @@
+"""What is learned of shoppers: rankers that are fitted on baskets which came later, and how well they foretell."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..conf import conf
+from ..errors import TrainingError
+from ..learning.artifact import Model, Names
+from ..learning.evaluation import Evaluation, Task
+from ..learning.fusion import Ranker, Sample, Slice, fit, ranked, sample, unknown
+from ..learning.interactions import IdMap
+from ..learning.interests import Fitted, Weights, fit_weights
+from ..learning.knowledge import Knowledge, between, goods_of, grouped, newest_day, split
+from ..learning.training_data import TrainingData
+from ..strategies.base import Strategy, StrategyLists
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ..learning.facts import Goods
+    from ..learning.interactions import Interactions
+    from ..learning.segments import Labelled
+
+logger = logging.getLogger(__name__)
+
+# Rankers are fitted on two slices of time, and judged on the later one by what was fitted on the earlier.
+SLICES = (0.8, 0.9)
+# Cases that rankers are fitted on, per slice, and that releases are judged by.
+FITTED_CASES = {"bought_with": 8_000, "for_you": 4_000}
+JUDGED_CASES = {"bought_with": 4_000, "for_you": 2_000}
+K = 10
+
+
+@dataclass(frozen=True)
+class Learned:
+    """``evaluation``: None where there were no baskets to judge by · ``said``: what a merchant should know."""
+
+    model: Model
+    knowledge: Knowledge
+    evaluation: Evaluation | None
+    interests: Fitted
+    said: list[str]
+
+
+def learn(
+    data: TrainingData,
+    items: pa.Table,
+    strategies: Mapping[str, Strategy],
+    segments: Sequence[Labelled],
+    until: float,
+    progress: Callable[[int, int], None],
+) -> Learned:
+    """From the shared statistics of ``data``; ``items`` sorted by item, ``until`` in seconds since 1970.
+
+    ``segments``: those found before, their aisles numbered as by `aisles`.
+    """
+    goods = goods_of(items)
+    said: list[str] = []
+    tasks = dict.fromkeys(strategy.task for strategy in strategies.values() if strategy.task)
+    replay = _Replay(data, items, goods, strategies, progress)
+    evaluation, rankers = None, dict[str, Ranker]()
+    if replay.possible:
+        evaluation, rankers = replay.run([*tasks])
+        said += [
+            f"Of single shoppers this history foretells nothing for “{name}”: its lists are the same for everybody."
+            for name, ranker in rankers.items()
+            if not ranker.useful
+        ]
+    weights = _weights(replay.interests)
+    knowledge = Knowledge.of(data.statistics, goods, weights, segments)
+    progress(10, 10)
+    model = Model(
+        IdMap(data.statistics.ids),
+        Names.of(items["external_id"].to_pylist()),
+        items["category"].to_numpy(),
+        items["aisle"].to_numpy(),
+        knowledge.facts,
+        rankers,
+        newest_day(knowledge.events),
+        until,
+    )
+    return Learned(model, knowledge, evaluation, replay.interests, said)
+
+
+def aisles(items: pa.Table) -> np.ndarray:
+    """Category.pk of each aisle number, below 0 for an item that is its own."""
+    return np.unique(grouped(items, "aisle"))
+
+
+def _weights(fitted: Fitted) -> Weights:
+    """The merchant's own, or those fitted."""
+    return Weights(**conf.INTEREST_WEIGHTS) if conf.INTEREST_WEIGHTS else fitted.weights
+
+
+class _Replay:
+    """Trains as it would have at two moments of the past, and looks at what was bought afterwards."""
+
+    def __init__(
+        self,
+        data: TrainingData,
+        items: pa.Table,
+        goods: Goods,
+        strategies: Mapping[str, Strategy],
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self.data, self.items, self.goods = data, items, goods
+        self.strategies = strategies
+        self.progress = progress
+        self.events = data.statistics.interactions(data.statistics.purchases())
+        self.possible = len(self.events.of_kind("purchase")) > 0
+        self.interests = Fitted(Weights(), 0.0, 0)
+
+    def run(self, tasks: Sequence[str]) -> tuple[Evaluation, dict[str, Ranker]]:
+        """The evaluation of the later slice, and the final rankers by task; a task with too few baskets has none."""
+        first, second = split(self.events, SLICES)
+        early = self._knowledge(first)
+        self.progress(1, 10)
+        seen = self.events.where((self.events.time >= first) & (self.events.time < second))
+        self.interests = fit_weights(early.events, seen, self.goods.need)
+        early = replace(early, facts=replace(early.facts, weights=_weights(self.interests)))
+        before = {task: self._sampled(early, seen, task) for task in tasks}
+        self.progress(4, 10)
+        late = self._knowledge(second)
+        after = between(self.events, second)
+        slices = {task: late.slice(after, task != "for_you") for task in tasks}
+        judged = {task: _fitted([before[task]]) for task in tasks}
+        self.progress(5, 10)
+        evaluation = self._judge(slices, judged, second, late)
+        self.progress(8, 10)
+        rankers = {}
+        for task in tasks:
+            ranker = _fitted([before[task], sample(slices[task], 1, FITTED_CASES[task])])
+            if ranker is not None:
+                rankers[task] = ranker
+        return evaluation, rankers
+
+    def _knowledge(self, moment: int) -> Knowledge:
+        return Knowledge.of(self._as_of(moment).statistics, self.goods, _weights(self.interests))
+
+    def _as_of(self, moment: int) -> TrainingData:
+        return replace(self.data, until=datetime.fromtimestamp(moment, UTC), progress=lambda done, total: None)
+
+    def _sampled(self, knowledge: Knowledge, after: Interactions, task: str) -> Sample:
+        return sample(knowledge.slice(after.of_kind("purchase"), task != "for_you"), 0, FITTED_CASES[task])
+
+    def _judge(
+        self, slices: Mapping[str, Slice], rankers: Mapping[str, Ranker | None], moment: int, knowledge: Knowledge
+    ) -> Evaluation:
+        as_of = self._as_of(moment)
+        lists = {strategy.task: strategy.make(as_of) for strategy in self.strategies.values() if strategy.adds}
+        signals: dict[str, list[tuple[str, float]]] = {}
+        tasks = []
+        for task, slice_ in slices.items():
+            drawn = np.random.default_rng(0).permutation(len(slice_.cases))[: JUDGED_CASES[task]]
+            cases = slice_.cases.where(np.sort(drawn))
+            judge = _Judge(replace(slice_, cases=cases), self.goods, self.data.statistics.ids, self.items)
+            offers = {
+                task: judge.listed(lists[task]) if task in lists else judge.popular(),
+                f"{task}:popularity": judge.popular(),
+                f"{task}:own": judge.own(),
+            }
+            ranker = rankers[task]
+            if ranker is not None:
+                offers[f"{task}:personal"], signals[task] = judge.personal(ranker)
+            # Each guest is a customer of its own.
+            customers = np.where(cases.shopper >= 0, cases.shopper, -1 - np.arange(len(cases)))
+            tasks.append(Task(offers, cases.targets, customers))
+        since, until = (datetime.fromtimestamp(at, UTC).isoformat() for at in (moment, int(self.events.time[-1])))
+        facts = knowledge.facts
+        return Evaluation.of(tasks, facts.baskets, facts.price, since, until, K, signals)
+
+
+def _fitted(samples: Sequence[Sample]) -> Ranker | None:
+    try:
+        return fit(samples)
+    except TrainingError as error:
+        logger.info("No ranker: %s", error)
+        return None
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Lists of the K best for each case of a slice, by each method."""
+
+    slice: Slice
+    goods: Goods
+    ids: np.ndarray
+    items: pa.Table
+
+    def popular(self) -> list[np.ndarray]:
+        facts = self.slice.facts
+        return [self._other(facts.popular, anchor)[:K] for anchor in self.slice.cases.anchor]
+
+    def own(self) -> list[np.ndarray]:
+        """What the shopper bought most, then bestsellers."""
+        lists, nobody = [], unknown(self.slice.facts)
+        for place, anchor in zip(self.slice.cases.shopper, self.slice.cases.anchor, strict=True):
+            habit = (self.slice.shoppers[place] if place >= 0 else nobody).items
+            most = habit.things[np.argsort(-habit.baskets, kind="stable")]
+            rest = self.slice.facts.popular[~np.isin(self.slice.facts.popular, most)]
+            lists.append(self._other(np.r_[most, rest], anchor)[:K])
+        return lists
+
+    def personal(self, ranker: Ranker) -> tuple[list[np.ndarray], list[tuple[str, float]]]:
+        """As a page ranks them; and the mean size of what each signal added to the log-odds of what is offered."""
+        lists, added, offers = [], np.zeros(len(ranker.names)), 0
+        facts, nobody, cases = self.slice.facts, unknown(self.slice.facts), self.slice.cases
+        for place, anchor, day in zip(cases.shopper, cases.anchor, cases.day, strict=True):
+            shopper = self.slice.shoppers[place] if place >= 0 else nobody
+            anchors = [int(anchor)] if anchor >= 0 else []
+            found = ranked(ranker, facts, shopper, anchors, float(day), conf.DISCOVERY)
+            lists.append(found.items[:K])
+            if len(lists) % 10 == 0:
+                added += np.abs(ranker.contributions(found.matrix[:K])).sum(axis=0)
+                offers += len(found.items[:K])
+        mean = added / max(offers, 1)
+        order = np.argsort(-mean, kind="stable")
+        return lists, [(ranker.names[at], round(float(mean[at]), 4)) for at in order if mean[at] > 0]
+
+    def listed(self, made: StrategyLists) -> list[np.ndarray]:
+        """What a strategy's lists offer to everybody; an anchor without a list takes its category's, as a page does."""
+        own = {int(owner): row for row, owner in enumerate(made.by_item.owners)}
+        shared = {int(owner): row for row, owner in enumerate(made.by_category.owners)}
+        needs = self.items["category"].to_numpy()
+        lists = []
+        for anchor in self.slice.cases.anchor:
+            found, row = made.by_item, own.get(int(self.ids[anchor])) if anchor >= 0 else None
+            if anchor < 0:
+                found, row = made.for_all, 0 if len(made.for_all.owners) else None
+            elif row is None:
+                found, row = made.by_category, shared.get(int(needs[anchor]))
+            offered = found.items[found.starts[row] : found.starts[row + 1]] if row is not None else self.ids[:0]
+            lists.append(np.searchsorted(self.ids, offered)[:K])
+        return lists
+
+    def _other(self, items: np.ndarray, anchor: int) -> np.ndarray:
+        return items[self.goods.aisle[items] != self.goods.aisle[anchor]] if anchor >= 0 else items
