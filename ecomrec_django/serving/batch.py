@@ -15,7 +15,7 @@ from .guard import Kept
 from .offers import MOST_OFFERS, beside, candidates, guard_of
 from .page import Page
 from .registry import strategy_named
-from .stored import Stored, read
+from .stored import Stored, read_beside
 
 REQUESTS_AT_ONCE = 1_000
 IDS_AT_ONCE = 2_000
@@ -100,7 +100,7 @@ def _lists(chunk: Sequence[BatchRequest]) -> dict[tuple[str, str], Stored]:
     for strategy in dict.fromkeys(one.strategy for one in chunk):
         anchors = dict.fromkeys(item for one in chunk if one.strategy == strategy for item in one.items)
         for ids in chunks(anchors, IDS_AT_ONCE):
-            found |= {(strategy, item): stored for item, stored in read(strategy, ids).items()}
+            found |= {(strategy, item): stored for item, stored in read_beside(strategy, ids).items()}
     return found
 
 

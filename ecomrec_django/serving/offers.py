@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -12,11 +12,13 @@ from urllib.parse import urlsplit
 from django.http import HttpRequest
 
 from ..catalog.adapter import Catalog
+from ..catalog.categories import digest_of
 from ..conf import conf
 from ..strategies.base import Anchor, Offer, Reason, Strategy, decode_offers
 from .failures import note_failure
 from .guard import Candidate, Guard, Kept, LeftOut
 from .page import Page, page_of
+from .personal import personal
 from .reasons import sentence
 from .registry import strategy_named
 from .stored import Stored, stored_for
@@ -26,6 +28,8 @@ MOST_ANCHORS = 50
 MOST_OFFERS = 20
 # Live products read in one query beside a cart, whose lists hold hundreds.
 MOST_AT_ONCE = 60
+# What stands in where there is nothing to offer something beside.
+FALLBACK = "for_you"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +77,25 @@ class Examination:
 
 
 def offers(
-    request: HttpRequest | None, strategy: str, anchors: Iterable[Any] | None, limit: int | None = None
+    request: HttpRequest | None,
+    strategy: str,
+    anchors: Iterable[Any] | None = None,
+    limit: int | None = None,
+    category: Any = None,
 ) -> OfferBlock:
     """The block of ``strategy`` beside ``anchors`` (external ids or live products; None: the customer's cart).
 
-    Whatever fails inside is logged and counted, and the block is empty.
+    A strategy without anchors offers what is of ``category`` (what `Catalog.category_path` takes), or of the whole shop
+    if None. Beside an empty cart the block is one "for you". Whatever fails inside is logged and counted, and the block
+    is empty.
     """
     try:
         catalog = conf.CATALOG()
         page = page_of(request, catalog)
+        if strategy_named(strategy).needs_anchor and anchors is None and not page.cart:
+            strategy = FALLBACK if FALLBACK in conf.STRATEGIES else strategy
         given = page.cart if anchors is None else list(anchors)
-        found = examine(page, strategy, given, conf.LIMIT if limit is None else limit)
+        found = examine(page, strategy, given, conf.LIMIT if limit is None else limit, category)
         kept = [present(catalog, request, one) for one in found.kept]
         block = OfferBlock(strategy, found.release, kept, "" if anchors is None else _only(catalog, given))
         page.shown.update(offer.item for offer in block.offers)
@@ -93,17 +105,23 @@ def offers(
     return block
 
 
-def examine(page: Page, strategy: str, anchors: Iterable[Any], limit: int) -> Examination:
+def examine(page: Page, strategy: str, anchors: Iterable[Any], limit: int, category: Any = None) -> Examination:
     """The guard's verdicts, best candidate first, until ``limit`` are kept. Raises what the shop or database raises.
 
     The stored lists and the live products cost a query each. Where a cache knows the lists, few products are read at
-    first, and the others only if those do not fill the block: two queries again.
+    first, and the others only if those do not fill the block: two queries again. A shopper who agreed to be known costs
+    a third, once a page.
     """
     rules = strategy_named(strategy)
-    given = anchors_by_id(page.catalog, anchors)
-    stored, cached = stored_for(strategy, list(given))
-    guard = guard_of(page, rules, stored, given)
-    wanted = guard.sift(candidates(stored))
+    given = anchors_by_id(page.catalog, anchors) if rules.needs_anchor else {}
+    if rules.needs_anchor:
+        stored, cached = stored_for(strategy, list(given))
+    else:
+        digest = digest_of(page.catalog.category_path(category)) if category else ""
+        stored, cached = stored_for(strategy, [digest], general=True)
+    segment = page.customer.segment if asks_segment(stored) and page.customer is not None else None
+    guard = guard_of(page, rules, stored, given, segment)
+    wanted = guard.sift(candidates(stored, segment, _personally(page, rules, stored, list(given))))
     unknown = [item for item, product in given.items() if product is None]
     live: dict[str, Any] = {}
     for some in _windows(wanted, limit + limit // 2 if cached else MOST_AT_ONCE):
@@ -117,11 +135,37 @@ def examine(page: Page, strategy: str, anchors: Iterable[Any], limit: int) -> Ex
     return Examination(release_of(stored), guard.kept, guard.left_out)
 
 
-def guard_of(page: Page, rules: Strategy, stored: Mapping[str, Stored], anchors: Iterable[str]) -> Guard:
+def _personally(
+    page: Page, rules: Strategy, stored: Mapping[str, Stored], anchors: Sequence[str]
+) -> Callable[[Sequence[Offer]], Sequence[Offer]]:
+    """What orders a block's offers for who asks; leaves them as they are where nothing is known, or where it fails."""
+
+    def ordered(listed: Sequence[Offer]) -> Sequence[Offer]:
+        try:
+            if not rules.task or page.known is None:
+                return listed
+            category = next((one.category for one in stored.values()), 0) or None
+            found = personal(page.known, rules, anchors, listed, category)
+            return listed if found is None else found
+        except Exception as error:
+            note_failure("personal", error, "Offers are not personal")
+            return listed
+
+    return ordered
+
+
+def asks_segment(stored: Mapping[str, Stored]) -> bool:
+    return any(one.asks_segment for one in stored.values())
+
+
+def guard_of(
+    page: Page, rules: Strategy, stored: Mapping[str, Stored], anchors: Iterable[str], segment: int | None = None
+) -> Guard:
+    """``segment``: Segment.pk of who asks, for the blocks that hold for it alone."""
     aisles = {item: stored[item].aisle if item in stored else 0 for item in anchors}
     several = stored.items() if len(aisles) > 1 else ()
     lists = {item: frozenset(offer.item for offer in _decoded(one.offers)) for item, one in several}
-    blocked = frozenset(item for one in stored.values() for item in one.blocked)
+    blocked = frozenset(item for one in stored.values() for item, of in one.blocked if of in (0, segment))
     return Guard(page, rules, aisles, lists, blocked)
 
 
@@ -171,10 +215,19 @@ def _only(catalog: Catalog, anchors: Iterable[Any]) -> str:
     return "" if others else first
 
 
-def candidates(stored: Mapping[str, Stored]) -> list[Offer]:
-    """Pins in order, then the anchors' lists by summed score."""
-    pins = {item: Offer(item, 0.0, Reason.PINNED, aisle, ()) for one in stored.values() for item, aisle in one.pins}
-    ranked = _merged([_decoded(one.offers) for one in stored.values()])
+def candidates(
+    stored: Mapping[str, Stored],
+    segment: int | None = None,
+    ordered: Callable[[Sequence[Offer]], Sequence[Offer]] = lambda listed: listed,
+) -> list[Offer]:
+    """Pins in order, then the anchors' lists by summed score, as ``ordered`` for who asks."""
+    pins = {
+        item: Offer(item, 0.0, Reason.PINNED, aisle, ())
+        for one in stored.values()
+        for item, aisle, of in one.pins
+        if of in (0, segment)
+    }
+    ranked = ordered(_merged([_decoded(one.offers) for one in stored.values()]))
     return [*pins.values(), *(offer for offer in ranked if offer.item not in pins)]
 
 

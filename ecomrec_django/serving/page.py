@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from time import time
 
 from django.http import HttpRequest
 
 from ..catalog.adapter import Catalog
+from .customer import Customer, customer_of
+from .failures import note_failure
+from .learned import model_of
+from .personal import Known
 
 
 @dataclass
@@ -17,6 +22,22 @@ class Page:
     shown: set[str] = field(default_factory=set)
     # Blocks rendered so far, so that each heading has an id of its own.
     blocks: int = 0
+
+    @cached_property
+    def customer(self) -> Customer | None:
+        """What is known of who asks, read once a request; None without consent, or where it cannot be read."""
+        try:
+            return customer_of(self.request)
+        except Exception as error:
+            note_failure("customer", error, "Offers are not personal")
+            return None
+
+    @cached_property
+    def known(self) -> Known | None:
+        """The same as the published model sees it; None where there is no model, or not yet in this process."""
+        customer = self.customer
+        model = model_of(customer.release, customer.digest) if customer is not None else None
+        return Known(customer, model, time()) if customer is not None and model is not None else None
 
     @cached_property
     def cart(self) -> tuple[str, ...]:

@@ -14,6 +14,9 @@ _SENTENCES = {
     Reason.SIMILAR: gettext_noop("Often bought with products like this"),
     Reason.POPULAR: gettext_noop("Popular in this shop"),
     Reason.PINNED: gettext_noop("Recommended by the shop"),
+    Reason.SEEN: gettext_noop("You looked at it lately"),
+    Reason.TASTE: gettext_noop("Liked by customers with a taste like yours"),
+    Reason.INTEREST: gettext_noop("Of a kind that you care for"),
 }
 
 
@@ -30,4 +33,7 @@ def sentence(offer: Offer) -> str:
     if offer.reason is Reason.UPGRADE:
         more = round(100 * ((evidence.get("ratio") or 1.0) - 1))
         return gettext("Same use, %(percent)s %% more") % {"percent": more} if more >= 1 else gettext("Same use")
+    if offer.reason is Reason.AGAIN:
+        times = int(evidence.get("baskets") or 0)
+        return ngettext("You bought it %(times)s time", "You bought it %(times)s times", times) % {"times": times}
     return gettext(_SENTENCES[offer.reason]) if offer.reason in _SENTENCES else ""

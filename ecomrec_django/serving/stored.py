@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from uuid import uuid4
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
 from django.db import connections, models, router, transaction
-from django.db.models import F, IntegerField, Subquery, TextField, Value
+from django.db.models import F, IntegerField, Q, Subquery, TextField, Value
 from django.db.models.functions import Cast
 
 from ..conf import conf
@@ -30,21 +30,36 @@ class Stored(NamedTuple):
     release: int | None = None
     aisle: int = 0
     offers: str = "[]"
-    # (external id, aisle), in the merchant's order.
-    pins: tuple[tuple[str, int], ...] = ()
-    blocked: tuple[str, ...] = ()
+    # (external id, aisle, Segment.pk or 0 for everybody), in the merchant's order.
+    pins: tuple[tuple[str, int, int], ...] = ()
+    # (external id, Segment.pk or 0 for everybody)
+    blocked: tuple[tuple[str, int], ...] = ()
+    # Category.pk of the list, where it is that of a category page.
+    category: int = 0
+
+    @property
+    def asks_segment(self) -> bool:
+        """Whether any override depends on whom it is for."""
+        return any(segment for *_, segment in (*self.pins, *self.blocked))
 
 
-def stored_for(strategy: str, anchors: Sequence[str]) -> tuple[dict[str, Stored], bool]:
-    """What is stored for each anchor, and whether the cache knew all of them, which saves the query."""
+Read = Callable[[str, Iterable[str]], "dict[str, Stored]"]
+
+
+def stored_for(strategy: str, anchors: Sequence[str], general: bool = False) -> tuple[dict[str, Stored], bool]:
+    """What is stored for each anchor, and whether the cache knew all of them, which saves the query.
+
+    With ``general`` the anchors are what `read_general` takes.
+    """
     if not anchors:
         return {}, True
+    read: Read = read_general if general else read_beside
     if not conf.CACHE_SECONDS:
         return read(strategy, anchors), False
     try:
         cache = caches[conf.CACHE]
         version = str(cache.get_or_set(VERSION_KEY, _new_version, None))
-        keys = {anchor: _key(version, strategy, anchor) for anchor in anchors}
+        keys = {anchor: _key(version, strategy, anchor, general) for anchor in anchors}
         cached = cache.get_many(keys.values())
         found = {anchor: Stored(*cached[key]) for anchor, key in keys.items() if key in cached}
     except Exception as error:
@@ -67,17 +82,34 @@ def forget() -> None:
     caches[conf.CACHE].set(VERSION_KEY, _new_version(), None)
 
 
-def read(strategy: str, anchors: Iterable[str]) -> dict[str, Stored]:
-    """The same from the database, in one query."""
+def read_general(strategy: str, digests: Iterable[str]) -> dict[str, Stored]:
+    """The lists of categories by `Category.digest`, and under "" the list for everybody, from the database."""
+    wanted = list(dict.fromkeys(digests))
+    published = Subquery(Publication.objects.filter(pk=1).values("release_id"))
+    lists = OfferList.objects.filter(release_id=published, strategy=strategy, anchor=None)
+    asked = Q(category__digest__in=[digest for digest in wanted if digest])
+    if "" in wanted:
+        asked |= Q(category=None)
+    with _savepoint():
+        rows = list(lists.filter(asked).values_list("category__digest", "release_id", "offers", "category_id"))
+    found = {
+        digest or "": Stored(release, offers=offers, category=category or 0)
+        for digest, release, offers, category in rows
+    }
+    return {digest: found.get(digest, Stored()) for digest in wanted}
+
+
+def read_beside(strategy: str, anchors: Iterable[str]) -> dict[str, Stored]:
+    """The lists and overrides of items from the database, in one query."""
     ids = list(dict.fromkeys(anchors))
     own: dict[str, str] = {}
     fallback: dict[str, str] = {}
     aisles: dict[str, int] = {}
-    pins: dict[str, list[tuple[int, str, int]]] = {}
-    blocked: dict[str, list[str]] = {}
+    pins: dict[str, list[tuple[int, str, int, int]]] = {}
+    blocked: dict[str, list[tuple[str, int]]] = {}
     release = None
     with _savepoint():
-        for kind, anchor, aisle, number, text in _rows_of(strategy, ids):
+        for kind, anchor, aisle, number, text, segment in _rows_of(strategy, ids):
             if kind == "item":
                 # MariaDB answers with a Decimal, since the other rows' positions are unsigned.
                 aisles[anchor], release = aisle or 0, int(number) if number else release
@@ -86,15 +118,15 @@ def read(strategy: str, anchors: Iterable[str]) -> dict[str, Stored]:
             elif kind == "category":
                 fallback[anchor] = text
             elif kind == Override.Action.PIN:
-                pins.setdefault(anchor, []).append((number, text, aisle or 0))
+                pins.setdefault(anchor, []).append((number, text, aisle or 0, segment or 0))
             else:
-                blocked.setdefault(anchor, []).append(text)
+                blocked.setdefault(anchor, []).append((text, segment or 0))
     return {
         anchor: Stored(
             release,
             aisles.get(anchor, 0),
             own.get(anchor) or fallback.get(anchor) or "[]",
-            tuple((item, aisle) for _, item, aisle in sorted(pins.get(anchor, ()))),
+            tuple(pin[1:] for pin in sorted(pins.get(anchor, ()))),
             tuple(blocked.get(anchor, ())),
         )
         for anchor in ids
@@ -126,7 +158,7 @@ def _compiled(using: str, vendor: str, anchors: int) -> tuple[str, tuple[Any, ..
 
 
 def _query(strategy: str, ids: list[str]) -> models.QuerySet[Any, Any]:
-    """Rows (kind, anchor, aisle, release or position, text): the items, their lists, fall-backs and overrides."""
+    """Rows (kind, anchor, aisle, release or position, text, segment): items, their lists, fall-backs and overrides."""
     published = Subquery(Publication.objects.filter(pk=1).values("release_id"))
     lists = OfferList.objects.filter(release_id=published, strategy=strategy)
     items = Item.objects.filter(external_id__in=ids)
@@ -156,19 +188,21 @@ def _query(strategy: str, ids: list[str]) -> models.QuerySet[Any, Any]:
             F("offer__category__aisle_id"),
             F("position"),
             F("offer__external_id"),
+            F("segment_id"),
         ),
     ]
     return parts[0].union(*parts[1:], all=True)
 
 
 def _rows(rows: models.QuerySet[Any, Any], kind: Any, *columns: Any) -> models.QuerySet[Any, Any]:
-    anchor, aisle, number, text = columns
+    anchor, aisle, number, text, *segment = columns
     return rows.order_by().values_list(
         Value(kind) if isinstance(kind, str) else kind,
         anchor,
         Cast(aisle, IntegerField()) if isinstance(aisle, Value) else aisle,
         number,
         text,
+        segment[0] if segment else Cast(Value(0), IntegerField()),
     )
 
 
@@ -180,9 +214,10 @@ def _savepoint() -> AbstractContextManager[Any]:
     return transaction.atomic(using=using) if spoils else nullcontext()
 
 
-def _key(version: str, strategy: str, anchor: str) -> str:
+def _key(version: str, strategy: str, anchor: str, general: bool) -> str:
+    sort = "general" if general else "beside"
     # An external id may hold what a cache key may not.
-    return f"ecomrec:{version}:{strategy}:{hashlib.md5(anchor.encode(), usedforsecurity=False).hexdigest()}"
+    return f"ecomrec:{version}:{strategy}:{sort}:{hashlib.md5(anchor.encode(), usedforsecurity=False).hexdigest()}"
 
 
 def _new_version() -> str:

@@ -16,7 +16,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from ..conf import conf
 from ..serving.failures import note_failure
@@ -32,13 +32,19 @@ register = template.Library()
 @register.simple_tag(takes_context=True)
 def bought_with(context: template.Context, subject: Any, limit: int | None = None, title: str | None = None) -> str:
     """What customers bought with a product, with several, or with the cart."""
-    return block(context, "bought_with", subject, limit, title or gettext("Bought together"))
+    return block(context, "bought_with", subject, limit, title)
 
 
 @register.simple_tag(takes_context=True)
 def upgrade_to(context: template.Context, subject: Any, limit: int | None = None, title: str | None = None) -> str:
     """Better answers to the need that a product serves."""
-    return block(context, "upgrade_to", subject, limit, title or gettext("Worth a look"))
+    return block(context, "upgrade_to", subject, limit, title)
+
+
+@register.simple_tag(takes_context=True)
+def for_you(context: template.Context, category: Any = None, limit: int | None = None, title: str | None = None) -> str:
+    """What this shopper may want, of a category of the shop or of all of it; bestsellers for who is not known."""
+    return block(context, "for_you", (), limit, title, category)
 
 
 @register.simple_tag
@@ -72,25 +78,39 @@ def _sealed(product: Any) -> str:
     return seal_item(clean_item(str(product) if known else conf.CATALOG().external_id(product)))
 
 
-def block(context: template.Context, strategy: str, subject: Any, limit: int | None, title: str) -> SafeString:
+TITLES = {
+    "bought_with": gettext_noop("Bought together"),
+    "upgrade_to": gettext_noop("Worth a look"),
+    "for_you": gettext_noop("For you"),
+}
+
+
+def block(
+    context: template.Context,
+    strategy: str,
+    subject: Any,
+    limit: int | None,
+    title: str | None,
+    category: Any = None,
+) -> SafeString:
     """The rendered block; empty if nothing sound is left or something fails."""
     request = context.get("request")
     if request is None:
         logger.warning('{%% %s %%} needs the request: add the "request" context processor.', strategy)
         return mark_safe("")
     try:
-        found = offers(request, strategy, anchors_of(subject), limit)
+        found = offers(request, strategy, anchors_of(subject), limit, category)
         if not found:
             return mark_safe("")
         page = page_of(request, conf.CATALOG())
         page.blocks += 1
         content = {
             "block": found,
-            "title": title,
-            "heading_id": f"ecomrec-{strategy}-{page.blocks}",
-            "offer_template": template_of(strategy, "offer.html"),
+            "title": title or gettext(TITLES.get(found.strategy, "For you")),
+            "heading_id": f"ecomrec-{found.strategy}-{page.blocks}",
+            "offer_template": template_of(found.strategy, "offer.html"),
         }
-        return template_of(strategy, "block.html").render(content, request)
+        return template_of(found.strategy, "block.html").render(content, request)
     except Exception as error:
         note_failure(strategy, error)
         return mark_safe("")
