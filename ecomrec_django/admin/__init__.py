@@ -8,6 +8,7 @@ from .omissions import HeldEventAdmin, OmissionAdmin
 from .overrides import OverrideAdmin
 from .releases import ReleaseAdmin
 from .runs import TrainingRunAdmin
+from .segments import SegmentAdmin
 
 __all__ = [
     "CategoryAdmin",
@@ -20,6 +21,7 @@ __all__ = [
     "OmissionAdmin",
     "OverrideAdmin",
     "ReleaseAdmin",
+    "SegmentAdmin",
     "TrainingRunAdmin",
     "VisitorAdmin",
 ]

@@ -10,9 +10,9 @@ from django.db.models import Max, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from ..models import Event, Impression, Item, Visitor
+from ..models import Event, Impression, Item, Segment, Visitor
 from .base import ReadOnlyAdmin
-from .filters import AnyStrategyFilter
+from .filters import AnyStrategyFilter, SegmentFilter
 
 RECENT = 100_000
 
@@ -87,11 +87,24 @@ class ImpressionAdmin(ReadOnlyAdmin):
 
 @admin.register(Visitor)
 class VisitorAdmin(ReadOnlyAdmin):
-    list_display = ("__str__", "created", "merged_into", "excluded_until")
-    list_select_related = ("merged_into",)
+    list_display = ("__str__", "segment", "created", "merged_into", "excluded_until")
+    list_filter = (SegmentFilter,)
     ordering = ("-pk",)
     sortable_by = ()
     search_fields = ("key__exact",)
     search_note = _("The whole key")
     empty_hint = _("Nobody has been recorded yet.")
-    fields = ("key", "created", "merged_into", "excluded_until")
+    fields = ("key", "segment", "created", "merged_into", "excluded_until")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Visitor]:
+        return (
+            super()
+            .get_queryset(request)
+            .select_related("merged_into", "profile__segment")
+            .defer("profile__past", "profile__segment__profile", "profile__segment__centre")
+        )
+
+    @admin.display(description=_("segment"))
+    def segment(self, visitor: Visitor) -> Segment | None:
+        profile = getattr(visitor, "profile", None)
+        return profile.segment if profile else None

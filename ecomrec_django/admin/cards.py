@@ -56,8 +56,8 @@ def overrides_of(offer_list: OfferList) -> QuerySet[Override]:
     """The merchant's pins and blocks for this strategy and anchor, pins in their order; none for a category's list."""
     return (
         Override.objects.filter(strategy=offer_list.strategy, anchor__isnull=False, anchor=offer_list.anchor_id)
-        .select_related("offer", "created_by")
-        .defer("offer__description")
+        .select_related("offer", "segment", "created_by")
+        .defer("offer__description", "segment__profile", "segment__centre")
         .order_by("position", "pk")
     )
 

@@ -49,15 +49,21 @@ def reason_label(reason: Reason) -> str:
 def figures(offer: Offer) -> list[Figure]:
     """The evidence of an offer; a figure that was not measured is left out."""
     return [
-        Figure(str(NAMES[name][0]) if name in NAMES else name, _write(value, NAMES.get(name, ("", 3))[1]))
+        Figure(str(NAMES[name][0]) if name in NAMES else name, written(value, NAMES.get(name, ("", 3))[1]))
         for name, value in evidence_of(offer).items()
         if value is not None
     ]
 
 
-def _write(value: float, form: int | str) -> str:
+def written(value: float, form: int | str) -> str:
+    """A number with ``form`` decimals, or as "times" or "percent"."""
     if form == "percent":
-        return f"{number_format(100 * value, 1 if 0 < abs(value) < 0.1 else 0)} %"
+        return f"{rounded(100 * value, 1 if 0 < abs(value) < 0.1 else 0)} %"
     if form == "times":
-        return f"× {number_format(value, 2 if value < 100 else 0, force_grouping=True)}"
-    return number_format(value, int(form), force_grouping=True)
+        return f"× {rounded(value, 2 if value < 100 else 0)}"
+    return rounded(value, int(form))
+
+
+def rounded(value: float, decimals: int) -> str:
+    """A number in the user's language; ``number_format`` alone cuts digits off."""
+    return number_format(round(value, decimals), decimals, force_grouping=True)

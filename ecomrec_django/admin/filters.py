@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from ..conf import conf
-from ..models import OfferList, Publication, Release
-from .base import strategy_label
+from ..models import OfferList, Profile, Publication, Release, Segment, Visitor
+from .base import COUNTED, strategy_label
 
 if TYPE_CHECKING:
     from django.contrib.admin.filters import _ListFilterChoices
@@ -104,3 +105,25 @@ class AnyStrategyFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(strategy=self.value()) if self.value() else queryset
+
+
+class SegmentFilter(admin.SimpleListFilter):
+    """Shoppers of one segment: of a large one, as many as can be paged through, newest first."""
+
+    title = _("segment")
+    parameter_name = "segment"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(segment.pk), str(segment)) for segment in Segment.objects.only("name", "described")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Visitor]) -> QuerySet[Visitor]:
+        chosen = self.value()
+        if chosen is None:
+            return queryset
+        if chosen not in [value for value, _label in self.lookup_choices]:
+            return queryset.none()
+        if request.GET.get(SEARCH_VAR):
+            return queryset.filter(profile__segment=int(chosen))
+        # Looked up first: joined, a segment of 200,000 would be sorted for every page (1.4 s instead of 0.02 s).
+        newest = Profile.objects.filter(segment=int(chosen)).order_by("-pk").values_list("pk", flat=True)
+        return queryset.filter(pk__in=list(newest[:COUNTED]))

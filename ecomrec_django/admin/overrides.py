@@ -29,7 +29,7 @@ class OverrideForm(forms.ModelForm):
 
     class Meta:
         model = Override
-        fields = ("strategy", "anchor", "offer", "action", "position", "note")
+        fields = ("strategy", "anchor", "offer", "action", "segment", "position", "note")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -58,25 +58,27 @@ class OverrideAdmin(EcomrecAdmin):
         "anchor",
         "offer_picture",
         "offer",
+        "segment",
         "position",
         "note",
         "created_by",
         "created",
     )
     list_display_links = ("action", "anchor")
-    list_filter = ("action", AnyStrategyFilter)
-    list_select_related = ("anchor", "offer", "created_by")
+    list_filter = ("action", AnyStrategyFilter, "segment")
+    list_select_related = ("anchor", "offer", "segment", "created_by")
     ordering = ("-pk",)
     sortable_by = ()
     autocomplete_fields = ("anchor", "offer")
     search_fields = ("anchor__title", "offer__title")
     search_note = _("Shop's id or title of either item")
-    fields = ("strategy", "anchor", "offer", "action", "position", "note", "created_by", "created")
+    fields = ("strategy", "anchor", "offer", "action", "segment", "position", "note", "created_by", "created")
     readonly_fields = ("created_by", "created")
     empty_hint = _("Nothing is pinned or blocked: open an offer list, and pin or block there.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Override]:
-        return super().get_queryset(request).defer("anchor__description", "offer__description")
+        unread = ("anchor__description", "offer__description", "segment__profile", "segment__centre")
+        return super().get_queryset(request).defer(*unread)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Override], search_term: str

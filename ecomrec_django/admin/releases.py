@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
@@ -22,7 +23,17 @@ from ..insights.diff import Change, diff, lists_of
 from ..models import Publication, Release
 from ..pipeline import publish as publishing
 from .base import ReadOnlyAdmin, strategy_label
+from .charts import CHART_MEDIA, mapping
 from .diffs import changed_rows, compared_with, count_table, lists_per_strategy
+from .evaluations import (
+    METRICS,
+    WITH_INTERVAL,
+    cases_said,
+    evaluation_table,
+    history_charts,
+    latest_evaluated,
+    signal_charts,
+)
 from .runs import figure_table
 
 PER_PAGE = 20
@@ -30,9 +41,21 @@ PER_PAGE = 20
 SAMPLED = 400
 
 
+class OverruleForm(forms.ModelForm):
+    """Why a refused release is published all the same."""
+
+    overruled_note = forms.CharField(
+        label=_("Why do you publish it all the same?"), max_length=255, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+    class Meta:
+        model = Release
+        fields = ("overruled_note",)
+
+
 @admin.register(Release)
 class ReleaseAdmin(ReadOnlyAdmin):
-    list_display = ("__str__", "published", "complete", "lists", "created", "published_at", "run")
+    list_display = ("__str__", "published", "complete", "verdict", "lists", "created", "published_at", "run")
     list_select_related = ("run",)
     ordering = ("-pk",)
     sortable_by = ()
@@ -48,13 +71,18 @@ class ReleaseAdmin(ReadOnlyAdmin):
         """Who may publish and roll back; a project may override it."""
         return request.user.has_perm("ecomrec.publish_release")
 
+    def has_overrule_permission(self, request: HttpRequest) -> bool:
+        """Who may publish, of those who may, a release that its evaluation refused."""
+        return request.user.has_perm("ecomrec.overrule_refusal")
+
     def get_urls(self) -> list[URLPattern]:
         views = {"publish": self.publish_view, "rollback": self.rollback_view, "lists": self.lists_view}
         own = [
             path(f"<path:object_id>/{name}/", self.admin_site.admin_view(view), name=f"ecomrec_release_{name}")
             for name, view in views.items()
         ]
-        return [*own, *super().get_urls()]
+        metrics = path("metrics/", self.admin_site.admin_view(self.metrics_view), name="ecomrec_release_metrics")
+        return [metrics, *own, *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -65,15 +93,38 @@ class ReleaseAdmin(ReadOnlyAdmin):
             publication = Publication.objects.select_related("release", "previous").first()
             previous = compared_with(release, publication, request.GET.get("against"))
             may_publish = self.has_publish_permission(request)
+            may_overrule = not release.refused or self.has_overrule_permission(request)
+            evaluation = mapping(release.evaluation)
+            table = evaluation_table(evaluation)
             is_published = publication is not None and publication.release_id == release.pk
             context = {
                 "previous": previous,
                 "rows": count_table(diff(release, previous)) if previous else [],
                 "others": Release.objects.filter(complete=True).exclude(pk=release.pk).order_by("-pk")[:10],
-                "can_publish": may_publish and release.complete and not is_published,
+                "can_publish": may_publish and may_overrule and release.complete and not is_published,
                 "roll_back_to": publication.previous if may_publish and is_published and publication else None,
+                "evaluated": [table] if table.rows else [],
+                "cases": cases_said(evaluation),
+                "signals": signal_charts(evaluation),
+                "chart_media": CHART_MEDIA,
             }
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
+
+    def metrics_view(self, request: HttpRequest) -> HttpResponse:
+        """One metric of every method through the last releases."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        asked = request.GET.get("metric", "")
+        metric = asked if asked in WITH_INTERVAL else WITH_INTERVAL[0]
+        context = {
+            "title": _g("Quality of the last releases"),
+            "metric": metric,
+            "meaning": METRICS[metric][2],
+            "choices": [(name, METRICS[name][0]) for name in WITH_INTERVAL],
+            "charts": history_charts(latest_evaluated(), metric),
+            "media": self.media + CHART_MEDIA,
+        }
+        return self.page(request, "admin/ecomrec/release/metrics.html", context)
 
     def lists_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The lists that a release gains, loses or changes, a page at a time."""
@@ -102,7 +153,7 @@ class ReleaseAdmin(ReadOnlyAdmin):
             "page": page,
             "rows": changed_rows(lists, change),
         }
-        return self._page(request, release, "admin/ecomrec/release/lists.html", context)
+        return self.page(request, "admin/ecomrec/release/lists.html", {"original": release, **context})
 
     def publish_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then show this release to shoppers."""
@@ -112,7 +163,23 @@ class ReleaseAdmin(ReadOnlyAdmin):
             "question": _g("From the next page on, shoppers see the lists of this release."),
             "button": _g("Publish"),
         }
+        if release.refused:
+            return self._overruled(request, release, context)
         return self._confirmed(request, release, context, lambda: publishing.publish(release), _g("Published"))
+
+    def _overruled(self, request: HttpRequest, release: Release, context: dict[str, Any]) -> HttpResponse:
+        """Publish a refused release, by who may, for a reason that is kept."""
+        if not self.has_overrule_permission(request):
+            raise PermissionDenied
+        form = OverruleForm(request.POST if request.method == "POST" else None)
+        context = {**context, "form": form, "refused": release.refused, "button": _g("Publish all the same")}
+        if not form.is_valid():
+            return self._ask(request, release, context)
+        note = form.cleaned_data["overruled_note"]
+        done = _g("Published although its evaluation refused it, because: %(note)s") % {"note": note}
+        return self._confirmed(
+            request, release, context, lambda: publishing.publish(release, overruled_by=request.user, note=note), done
+        )
 
     def rollback_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then show the release before the published one again."""
@@ -132,7 +199,7 @@ class ReleaseAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, release: Release, context: dict[str, Any], act: Callable[[], Any], done: str
     ) -> HttpResponse:
         if request.method != "POST":
-            return self._page(request, release, "admin/ecomrec/release/confirm.html", context)
+            return self._ask(request, release, context)
         try:
             act()
         except EcomrecError as error:
@@ -156,10 +223,8 @@ class ReleaseAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         return release
 
-    def _page(self, request: HttpRequest, release: Release, template: str, context: dict[str, Any]) -> HttpResponse:
-        request.current_app = self.admin_site.name
-        common = {**self.admin_site.each_context(request), "opts": self.opts, "original": release, "media": self.media}
-        return TemplateResponse(request, template, {**common, **context})
+    def _ask(self, request: HttpRequest, release: Release, context: dict[str, Any]) -> HttpResponse:
+        return self.page(request, "admin/ecomrec/release/confirm.html", {"original": release, **context})
 
     def _to(self, release: Release) -> HttpResponseRedirect:
         return HttpResponseRedirect(reverse(f"{self.admin_site.name}:ecomrec_release_change", args=[release.pk]))
@@ -167,6 +232,15 @@ class ReleaseAdmin(ReadOnlyAdmin):
     @admin.display(description=_("published"), boolean=True)
     def published(self, release: Any) -> bool:
         return release.is_published
+
+    @admin.display(description=_("evaluation"))
+    def verdict(self, release: Release) -> SafeString | str:
+        if not release.evaluation and not release.refused:
+            return "–"
+        if not release.refused:
+            return _g("passed")
+        said = _g("refused, overruled") if release.overruled_note else _g("refused")
+        return format_html('<span class="ecomrec-badge ecomrec-failed">{}</span>', said)
 
     @admin.display(description=_("lists"))
     def lists(self, release: Release) -> str:

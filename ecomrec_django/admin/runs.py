@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models import TrainingRun
 from .base import ReadOnlyAdmin
+from .evidence import rounded
 
 
 @admin.register(TrainingRun)
@@ -45,7 +46,9 @@ class TrainingRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("metrics"))
     def figures(self, run: TrainingRun) -> SafeString | str:
-        return figure_table(run.metrics) if run.metrics else "–"
+        # The evaluation of a release that is gone is drawn on the page of all releases' metrics.
+        metrics = {name: value for name, value in run.metrics.items() if name != "evaluation"}
+        return figure_table(metrics) if metrics else "–"
 
 
 def figure_table(metrics: dict[str, Any]) -> SafeString:
@@ -66,4 +69,4 @@ def _flat(metrics: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple
 def _readable(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
-    return number_format(value, None if isinstance(value, int) else 3, force_grouping=True)
+    return number_format(value, force_grouping=True) if isinstance(value, int) else rounded(value, 3)

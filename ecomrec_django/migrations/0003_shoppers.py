@@ -77,11 +77,12 @@ class Migration(migrations.Migration):
                 ('visitor', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, serialize=False, to='ecomrec.visitor', verbose_name='visitor')),
                 ('past', models.BinaryField()),
                 ('until', models.DateTimeField(verbose_name='until')),
-                ('segment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='profiles', to='ecomrec.segment', verbose_name='segment')),
+                ('segment', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='profiles', to='ecomrec.segment', verbose_name='segment')),
             ],
             options={
                 'verbose_name': 'profile',
                 'verbose_name_plural': 'profiles',
+                'indexes': [models.Index(fields=['segment', 'visitor'], name='ecomrec_profile_segment')],
             },
         ),
         migrations.AddField(

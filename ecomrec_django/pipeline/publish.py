@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -15,14 +16,18 @@ from .learned import folder_of
 
 
 @transaction.atomic
-def publish(release: Release) -> None:
+def publish(release: Release, *, overruled_by: Any = None, note: str = "") -> None:
     """Show ``release`` from now on; the one shown before is what a roll back returns to.
 
-    Raises TrainingError if its lists are not all written.
+    A release that its evaluation refused needs a ``note`` that says why it is published all the same; ``overruled_by``
+    is the user who says so, None for a command. Raises TrainingError if its lists are not all written, or without
+    such a note.
     """
     release = Release.objects.select_for_update().get(pk=release.pk)
     if not release.complete:
         raise TrainingError(f"Release {release.pk} is not complete and cannot be published; train again.")
+    if release.refused:
+        _overrule(release, overruled_by, note.strip())
     publication = Publication.objects.select_for_update().filter(pk=1).first()
     if publication is None:
         Publication.objects.create(pk=1, release=release)
@@ -32,6 +37,19 @@ def publish(release: Release) -> None:
         publication.save()
     release.published_at = timezone.now()
     release.save(update_fields=["published_at"])
+
+
+def _overrule(release: Release, user: Any, note: str) -> None:
+    longest = Release._meta.get_field("overruled_note").max_length or 0
+    if not note:
+        raise TrainingError(
+            f"Release {release.pk} was refused by its evaluation: {release.refused} To publish it all the same, say "
+            f"why: on its page in the admin, or with “manage.py ecomrec_publish {release.pk} --overrule NOTE”."
+        )
+    if len(note) > longest:
+        raise TrainingError(f"The note has {len(note)} characters; at most {longest} are kept: shorten it.")
+    release.overruled_by, release.overruled_note = user, note
+    release.save(update_fields=["overruled_by", "overruled_note"])
 
 
 @transaction.atomic
@@ -59,7 +77,8 @@ def rollback() -> Release:
 def prune() -> int:
     """Delete releases beyond ``ECOMREC["RELEASES_KEPT"]`` and unfinished ones, never the published or the previous.
 
-    Returns how many went. Lists go in small chunks, so that no page waits long.
+    Returns how many went. Lists go in small chunks, so that no page waits long. What a release foretold stays with its
+    training run, as ``metrics["evaluation"]`` beside its number, so that the quality of many trainings can be compared.
     """
     publication = Publication.objects.filter(pk=1).first()
     kept: set[int | None] = {publication.release_id, publication.previous_id} if publication else set()
@@ -71,6 +90,17 @@ def prune() -> int:
         while some := list(OfferList.objects.filter(release_id=pk).values_list("pk", flat=True)[:LOOKUP]):
             OfferList.objects.filter(pk__in=some).delete()
         shutil.rmtree(folder_of(pk), ignore_errors=True)
-        Release.objects.filter(pk=pk).delete()
+        with transaction.atomic():
+            for release in Release.objects.select_related("run").filter(pk=pk):
+                _keep_evaluation(release)
+                release.delete()
         deleted += 1
     return deleted
+
+
+def _keep_evaluation(release: Release) -> None:
+    if release.evaluation:
+        # The signals alone are long, and say nothing of how good it was.
+        figures = {name: value for name, value in release.evaluation.items() if name != "signals"}
+        release.run.metrics["evaluation"] = {**figures, "release": release.pk}
+        release.run.save(update_fields=["metrics"])

@@ -18,6 +18,8 @@ from ecomrec_django.models import (
     OfferList,
     Omission,
     Override,
+    Profile,
+    Segment,
     TrainingRun,
     Visitor,
 )
@@ -35,6 +37,8 @@ def grow(planted, start, stop):
             external_id=f"G{n}", title=f"G{n}", category=category, image="/x.png", fingerprint=""
         )
         visitor = Visitor.objects.create(key=f"{n:064d}")
+        segment = Segment.objects.create(label=n, described=f"S{n}", size=n)
+        Profile.objects.create(visitor=visitor, segment=segment, past=b"", until=timezone.now())
         Event.objects.create(kind="view_item", visitor=visitor, item=item, time=timezone.now())
         Impression.objects.create(
             visitor=visitor, item=item, strategy="bought_with", position=1, time=timezone.now(), key=f"k{n}"
@@ -44,7 +48,8 @@ def grow(planted, start, stop):
         OfferList.objects.create(
             release=planted.published, strategy="bought_with", anchor=item, offers=together("P2", f"G{n}")
         )
-        Override.objects.create(strategy="bought_with", anchor=item, offer=planted.items[0], action="pin")
+        pair = {"anchor": item, "offer": planted.items[0], "segment": segment}
+        Override.objects.create(strategy="bought_with", action="pin", **pair)
         Erasure.objects.create(key=f"{n:064d}", time=timezone.now(), removed={"events": n})
         make_release()
 
@@ -53,7 +58,7 @@ def grow(planted, start, stop):
     "model",
     [
         *("release", "offerlist", "override", "trainingrun", "item", "category"),
-        *("event", "visitor", "impression", "heldevent", "omission", "erasure"),
+        *("event", "visitor", "impression", "heldevent", "omission", "erasure", "segment"),
     ],
 )
 def test_fifty_rows_take_as_many_queries_as_five(superuser_client, planted, model):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ecomrec_django.models import Override
+from ecomrec_django.models import Override, Segment
 
 pytestmark = pytest.mark.urls("tests.admin.urls")
 
@@ -94,3 +94,29 @@ def test_overrides_are_found_by_either_item_and_filtered(superuser_client, plant
 
     assert (found(q="P2"), found(q="Product 3"), found(q="P6")) == (2, 1, 0)
     assert (found(strategy="upgrade_to"), found(action__exact="pin"), found()) == (1, 1, 2)
+
+
+def test_an_override_can_be_for_one_segment_and_is_found_by_it(superuser_client, planted):
+    segment = Segment.objects.create(label=0, described="Often", name="Regulars")
+    superuser_client.post(ADD, pair(planted, segment=segment.pk))
+    superuser_client.post(ADD, pair(planted, offer=planted.items[2].pk))
+    assert list(Override.objects.order_by("pk").values_list("segment", flat=True)) == [segment.pk, None]
+
+    def found(**query):
+        page = superuser_client.get("/admin/ecomrec/override/", query)
+        return [row.segment for row in page.context["cl"].result_list]
+
+    assert found(segment__id__exact=segment.pk) == [segment]
+    assert found(segment__isnull="True") == [None]
+
+
+def test_a_card_says_that_its_pin_is_for_one_segment_only(superuser_client, planted):
+    Override.objects.create(
+        strategy="bought_with",
+        anchor=planted.items[0],
+        offer=planted.items[1],
+        action="pin",
+        segment=Segment.objects.create(label=0, described="Often", name="Regulars"),
+    )
+    page = superuser_client.get(f"/admin/ecomrec/offerlist/{planted.offer_list.pk}/change/").content.decode()
+    assert "for Regulars only" in page

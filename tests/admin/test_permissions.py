@@ -8,7 +8,7 @@ pytestmark = pytest.mark.urls("tests.admin.urls")
 
 MODELS = [
     *("release", "offerlist", "override", "trainingrun", "item", "category"),
-    *("event", "visitor", "impression", "heldevent", "omission", "erasure"),
+    *("event", "visitor", "impression", "heldevent", "omission", "erasure", "segment"),
 ]
 
 
@@ -43,6 +43,14 @@ def test_release_pages_are_closed_to_the_anonymous_and_to_staff_without_the_righ
     url = release_page(planted.candidate, name)
     assert "/admin/login/" in client.get(url)["Location"]
     assert client_with().get(url).status_code == 403
+
+
+@pytest.mark.parametrize("page", ["segment/interests", "release/metrics"])
+def test_pages_of_figures_need_the_right_to_view(client, client_with, planted, page):
+    url = f"/admin/ecomrec/{page}/"
+    assert "/admin/login/" in client.get(url)["Location"]
+    assert client_with().get(url).status_code == 403
+    assert client_with(f"view_{page.split('/')[0]}").get(url).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["publish", "rollback"])

@@ -88,3 +88,57 @@ def test_only_one_training_runs_at_a_time(shop, monkeypatch):
         refused = raised_in_a_thread(run_training)
     assert isinstance(refused, TrainingError)
     assert "Another training is running" in str(refused)
+
+
+def refused() -> Release:
+    made = release()
+    made.refused = "nDCG fell from 0.250 to 0.200."
+    made.save()
+    return made
+
+
+@pytest.mark.parametrize("note", ["", "  ", "x" * 256])
+def test_a_refused_release_is_not_published_without_a_note_that_can_be_kept(note):
+    first = release()
+    publish(first)
+    with pytest.raises(TrainingError, match=r"refused by its evaluation: nDCG fell|at most 255"):
+        publish(refused(), note=note)
+    assert shown() == first
+
+
+def test_who_overrules_a_refusal_and_why_is_kept(admin_user):
+    made = refused()
+    publish(made, overruled_by=admin_user, note=" A new season. ")
+    made.refresh_from_db()
+    assert (made.overruled_by, made.overruled_note) == (admin_user, "A new season.")
+    assert shown() == made
+
+
+def test_a_note_on_a_release_that_was_not_refused_is_not_kept(admin_user):
+    made = release()
+    publish(made, overruled_by=admin_user, note="Just because.")
+    made.refresh_from_db()
+    assert (made.overruled_by, made.overruled_note) == (None, "")
+
+
+def test_the_command_refuses_too_and_overrules_with_a_note():
+    made = refused()
+    with pytest.raises(CommandError, match=f"ecomrec_publish {made.pk} --overrule NOTE"):
+        call_command("ecomrec_publish", made.pk)
+    call_command("ecomrec_publish", made.pk, overrule="A new season.")
+    made.refresh_from_db()
+    assert (made.overruled_by, made.overruled_note) == (None, "A new season.")
+    assert shown() == made
+
+
+def test_what_a_pruned_release_foretold_stays_with_its_run(settings):
+    settings.ECOMREC = {**settings.ECOMREC, "RELEASES_KEPT": 1}
+    old, plain = release(), release()
+    old.evaluation = {"methods": {"bought_with": {"coverage": 0.5}}, "signals": {"bought_with": [["chance", 1.0]]}}
+    old.save()
+    TrainingRun.objects.filter(pk=old.run_id).update(metrics={"items": 3})
+    release()
+    assert prune() == 2
+    kept = {"methods": {"bought_with": {"coverage": 0.5}}, "release": old.pk}
+    assert TrainingRun.objects.get(pk=old.run_id).metrics == {"items": 3, "evaluation": kept}
+    assert TrainingRun.objects.get(pk=plain.run_id).metrics == {}

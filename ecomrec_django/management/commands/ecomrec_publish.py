@@ -16,6 +16,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("release", type=int, metavar="RELEASE", help="number of the release")
+        parser.add_argument(
+            "--overrule",
+            default="",
+            metavar="NOTE",
+            help="publish it although its evaluation refused it; the note says why, and is kept with the release",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         release = Release.objects.filter(pk=options["release"]).first()
@@ -23,7 +29,7 @@ class Command(BaseCommand):
             known = ", ".join(map(str, Release.objects.filter(complete=True).values_list("pk", flat=True)[:10]))
             raise CommandError(f"There is no release {options['release']}. Complete releases: {known or 'none'}.")
         try:
-            publish(release)
+            publish(release, note=options["overrule"])
         except EcomrecError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Release {release.pk} is published.")

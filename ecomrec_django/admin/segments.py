@@ -1,0 +1,89 @@
+"""Groups of shoppers: how large they are, what sets them apart, and the merchant's own names for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet, Subquery, Sum, Value
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _g
+from django.utils.translation import gettext_lazy as _
+
+from ..models import Segment
+from .base import EcomrecAdmin
+from .charts import CHART_MEDIA
+from .evidence import written
+from .profiles import aisles_chart, features_chart, interest_map, legend
+
+
+@admin.register(Segment)
+class SegmentAdmin(EcomrecAdmin):
+    list_display = ("__str__", "description", "size", "share", "kind", "updated")
+    ordering = ("label",)
+    sortable_by = ()
+    empty_hint = _("No segments yet: “manage.py ecomrec_train” finds them once there are enough shoppers.")
+    change_form_template = "admin/ecomrec/segment/change_form.html"
+    readonly_fields = ("described", "size", "share", "kind", "updated")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Segment]:
+        # A constant to group by: the sum is over all segments, whichever the page shows.
+        sizes = Segment.objects.order_by().values(of_all=Value(1)).annotate(total=Sum("size")).values("total")
+        return super().get_queryset(request).annotate(everybody=Subquery(sizes)).defer("centre")
+
+    def get_fields(self, request: HttpRequest, obj: Segment | None = None) -> Any:
+        kind = ["kind"] if obj is not None and obj.outliers else []
+        return ["name", "described", "size", "share", *kind, "updated"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_urls(self) -> list[URLPattern]:
+        interests = path(
+            "interests/", self.admin_site.admin_view(self.interests_view), name="ecomrec_segment_interests"
+        )
+        return [interests, *super().get_urls()]
+
+    def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
+        # Only training says when a segment was last found.
+        obj.save(update_fields=["name"])
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        segment = self.get_object(request, unquote(object_id))
+        context: dict[str, Any] = {}
+        if segment is not None and self.has_view_permission(request, segment):
+            charts = [features_chart(segment), aisles_chart(segment)]
+            context = {"charts": [chart for chart in charts if chart.rows], "chart_media": CHART_MEDIA}
+        return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
+
+    def interests_view(self, request: HttpRequest) -> HttpResponse:
+        """What each segment buys more and less of: one table, its cells shaded."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        segments = Segment.objects.defer("centre")
+        context = {"title": _g("Interests of the segments"), "map": interest_map(segments), "legend": legend()}
+        return self.page(request, "admin/ecomrec/segment/interests.html", context)
+
+    @admin.display(description=_("description"), empty_value="")
+    def description(self, segment: Segment) -> str:
+        return segment.described if segment.name else ""
+
+    @admin.display(description=_("share"))
+    def share(self, segment: Any) -> str:
+        return written(segment.size / segment.everybody, "percent") if segment.everybody else "–"
+
+    @admin.display(description=_("kind"), empty_value="")
+    def kind(self, segment: Segment) -> SafeString | str:
+        if segment.outliers:
+            return format_html('<span class="ecomrec-badge">{}</span>', _("outliers"))
+        return ""
