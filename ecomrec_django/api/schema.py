@@ -9,8 +9,15 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 
 from .beacon import BeaconView
 from .consent import ConsentView
-from .serializers import SORTS_OF_REPORT, AnswerSerializer, QuerySerializer, ReportSerializer, ReportsSerializer
-from .views import OffersView
+from .serializers import (
+    SORTS_OF_REPORT,
+    AnswerSerializer,
+    ForYouSerializer,
+    QuerySerializer,
+    ReportSerializer,
+    ReportsSerializer,
+)
+from .views import ForYouView, OffersView
 
 _NOTHING = {204: OpenApiResponse(description="Nothing to say.")}
 
@@ -20,6 +27,13 @@ class _Offers(OpenApiViewExtension):
 
     def view_replacement(self) -> Any:
         return extend_schema(parameters=[QuerySerializer])(_subclass(OffersView))
+
+
+class _ForYou(OpenApiViewExtension):
+    target_class = ForYouView
+
+    def view_replacement(self) -> Any:
+        return extend_schema(parameters=[ForYouSerializer])(_subclass(ForYouView))
 
 
 class _Beacon(OpenApiViewExtension):

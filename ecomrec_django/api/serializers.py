@@ -36,6 +36,23 @@ class QuerySerializer(serializers.Serializer):
         return attrs
 
 
+class ForYouSerializer(serializers.Serializer):
+    """``?category=Grocery > Milk`` and ``limit``."""
+
+    category = serializers.CharField(
+        max_length=1000,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text=_("Names from the root to a category, joined by “ > ”; the whole shop if left out."),
+    )
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=MOST_OFFERS)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs.setdefault("limit", min(conf.LIMIT, MOST_OFFERS))
+        return attrs
+
+
 class OfferSerializer(serializers.Serializer):
     item = serializers.CharField()
     url = serializers.CharField()

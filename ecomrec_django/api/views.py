@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ..serving.offers import offers
-from .serializers import BlockSerializer, QuerySerializer
+from .serializers import BlockSerializer, ForYouSerializer, QuerySerializer
 from .throttling import OffersThrottle
 
 
@@ -30,11 +30,25 @@ class OffersView(APIView):
         asked = QuerySerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
         query = asked.validated_data
-        # The adapter sees the shop's own request, as on a page.
-        customer = request._request
         anchors = None if query["cart"] else query["item"]
-        block = offers(customer, self.strategy, anchors, query["limit"])
+        return self.answer(request, anchors, query["limit"])
+
+    def answer(self, request: Request, anchors: list[str] | None, limit: int, category: str = "") -> Response:
+        # The adapter sees the shop's own request, as on a page.
+        block = offers(request._request, self.strategy, anchors, limit, category)
         response = Response(BlockSerializer(block).data)
         patch_cache_control(response, private=True, no_cache=True)
         patch_vary_headers(response, ["Cookie"])
         return response
+
+
+class ForYouView(OffersView):
+    """What the customer who asks may want, of a category or of the whole shop; bestsellers for who is not known."""
+
+    strategy = "for_you"
+
+    def get(self, request: Request) -> Response:
+        asked = ForYouSerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        query = asked.validated_data
+        return self.answer(request, [], query["limit"], query["category"])

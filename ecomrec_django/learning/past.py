@@ -85,6 +85,14 @@ class Past:
             rating=np.r_[self.rating, new.rating],
         )
 
+    def joined(self, other: Past) -> Past:
+        """With the events of ``other``, in the order of time; taste and segment stay."""
+        shifted = np.where(other.basket >= 0, other.basket + int(self.basket.max(initial=-1)) + 1, -1)
+        names = ("item", "kind", "day", "rating")
+        item, kind, day, rating = (np.r_[getattr(self, name), getattr(other, name)] for name in names)
+        baskets = np.r_[self.basket, shifted]
+        return Past.of(item, kind, day, baskets, rating, (self.liked, self.liked_by), self.segment)
+
     def numbered(self, items: IdMap) -> Past:
         """By item number instead of Item.pk; items that ``items`` does not know are left out."""
         number, liked = items.numbers(self.item), items.numbers(self.liked)

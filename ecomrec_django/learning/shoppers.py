@@ -20,6 +20,8 @@ HALF_LIVES = (14.0, 45.0, 150.0)
 LATEST = 5
 # Of items looked at, the latest count, and halve their weight with each further one and with each day.
 SEEN, SEEN_STEPS, SEEN_DAYS = 30, 3.0, 1.0
+# Candidates that each source names.
+FROM_OWN, FROM_TASTE, FROM_NEAR, FROM_SEEN, FROM_POPULAR = 200, 100, 50, 50, 50
 # Items whose words make the shopper's own.
 WORDED = 20
 
@@ -53,7 +55,9 @@ class Shopper:
     items it held · taste, near: ascending item numbers and scores of what the shopper's neighbours like, and of what is
     like own items · seen, seen_near: the same of what was looked at lately, and of what is looked at beside it ·
     seen_day: the last day of each ``seen`` · need_interest, brand_interest: ascending numbers and 0…1 shares of the
-    shopper's `interests` · words: content features and weights, a vector of length 1 · segment: its label.
+    shopper's `interests` · words: content features and weights, a vector of length 1 · segment: its label · hidden: own
+    items of what is not bought again (see `replenishment.states`) · candidates: what may be offered without an anchor,
+    item numbers, ascending.
     """
 
     items: Habit
@@ -71,6 +75,8 @@ class Shopper:
     brand_interest: tuple[np.ndarray, np.ndarray]
     words: tuple[np.ndarray, np.ndarray]
     segment: int
+    hidden: np.ndarray
+    candidates: np.ndarray
 
     @classmethod
     def of(cls, past: Past, facts: Facts) -> Shopper:
@@ -85,8 +91,23 @@ class Shopper:
         liking = np.log1p(items.baskets) / max(np.log1p(items.baskets).sum(), 1e-9)
         now = past.day.max(initial=-np.inf)
         ages = (past.item, past.kind, now - past.day, past.rating)
+        near = facts.alike.blend(items.things, liking)
+        hidden = items.things[(items.baskets < 2) & ~facts.repeats[facts.need[items.things]]]
         looked = (past.kind == _VIEW) | (past.kind == _CART) | (past.kind == _CLICK)
         seen, seen_score, seen_day = _seen(past.item[looked], past.day[looked], now)
+        seen_near = facts.co_seen.blend(seen, seen_score)
+        named = np.unique(
+            np.concatenate(
+                [
+                    items.things[np.argsort(-items.recent[:, -1], kind="stable")[:FROM_OWN]],
+                    strongest((past.liked, past.liked_by), FROM_TASTE),
+                    strongest(near, FROM_NEAR),
+                    seen,
+                    strongest(seen_near, FROM_SEEN),
+                    facts.popular[:FROM_POPULAR],
+                ]
+            )
+        )
         return cls(
             items,
             _habit(facts.need[item], own, days),
@@ -95,14 +116,16 @@ class Shopper:
             days,
             np.bincount(own, minlength=len(days)).astype(np.float64),
             (past.liked, past.liked_by),
-            facts.alike.blend(items.things, liking),
+            near,
             (seen, seen_score),
             seen_day,
-            facts.co_seen.blend(seen, seen_score),
+            seen_near,
             _interests(facts.need, *ages, facts.weights),
             _interests(facts.brand, *ages, facts.weights),
             _words(facts, seen, seen_score, items.things, liking),
             past.segment,
+            hidden,
+            named[facts.offered[named] & ~np.isin(named, hidden)],
         )
 
     @property
@@ -127,6 +150,12 @@ class Shopper:
         """The mean size of the own baskets with each item, shape of ``items.things``."""
         total = np.bincount(self.line_item, self.size[self.line_basket], len(self.items.things))
         return total / np.maximum(self.items.baskets, 1)
+
+
+def strongest(scored: tuple[np.ndarray, np.ndarray], k: int) -> np.ndarray:
+    """The ``k`` things of the greatest scores, of (things, scores)."""
+    things, scores = scored
+    return things if len(things) <= k else things[np.argpartition(-scores, k - 1)[:k]]
 
 
 def _habit(thing: np.ndarray, basket: np.ndarray, days: np.ndarray) -> Habit:

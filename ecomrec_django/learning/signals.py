@@ -10,10 +10,10 @@ from .facts import Facts
 from .interests import blend
 from .neighbours import Rows, lookup
 from .pairs import log_likelihood_ratio
-from .shoppers import HALF_LIVES, Shopper
+from .shoppers import HALF_LIVES, Shopper, strongest
 
-# Candidates that each source adds.
-FROM_OWN, FROM_PAIRS, FROM_TASTE, FROM_NEAR, FROM_SEEN, FROM_POPULAR = 200, 100, 100, 50, 50, 50
+# Candidates that the anchors add to the shopper's own.
+FROM_PAIRS, FROM_SEEN_BESIDE = 100, 50
 
 # Signals of an anchor, NaN without one.
 OF_ANCHOR = (
@@ -76,25 +76,18 @@ _OF_ANCHOR = slice(len(NAMES) - len(OF_ANCHOR), len(NAMES))
 
 
 def candidates(facts: Facts, shopper: Shopper, anchors: Sequence[int] = ()) -> np.ndarray:
-    """Items that any source names, ascending: of other aisles than the anchors', and not of what is never bought again.
+    """The shopper's own candidates and what stands beside the anchors, of other aisles than theirs, ascending.
 
     With several anchors each adds its share.
     """
-    habit = shopper.items
-    named = [
-        habit.things[np.argsort(-habit.recent[:, -1], kind="stable")[:FROM_OWN]],
-        _strongest(shopper.taste, FROM_TASTE),
-        _strongest(shopper.near, FROM_NEAR),
-        shopper.seen[0],
-        _strongest(shopper.seen_near, FROM_SEEN),
-        facts.popular[:FROM_POPULAR],
-    ]
-    share = FROM_PAIRS // max(len(anchors), 1)
-    for anchor in anchors:
-        named += [_strongest(facts.pairs.row(anchor), share), _strongest(facts.co_seen.row(anchor), share // 2)]
-    found = np.unique(np.concatenate(named))
-    found = found[facts.offered[found]]
-    return found[~np.isin(facts.aisle[found], facts.aisle[list(anchors)])] if len(anchors) else found
+    if not len(anchors):
+        return shopper.candidates
+    many = len(anchors)
+    beside = [strongest(facts.pairs.row(anchor), FROM_PAIRS // many) for anchor in anchors]
+    beside += [strongest(facts.co_seen.row(anchor), FROM_SEEN_BESIDE // many) for anchor in anchors]
+    added = np.concatenate(beside)
+    found = np.union1d(shopper.candidates, added[facts.offered[added]])
+    return found[~np.isin(found, shopper.hidden) & ~np.isin(facts.aisle[found], facts.aisle[list(anchors)])]
 
 
 def signals(
@@ -216,11 +209,6 @@ def _likeness(content: Rows, words: tuple[np.ndarray, np.ndarray], items: np.nda
     at = np.repeat(start - first, sizes) + np.arange(sizes.sum())
     products = content.values[at] * lookup(*words, content.columns[at])
     return np.bincount(np.repeat(np.arange(len(items)), sizes), products, len(items))
-
-
-def _strongest(scored: tuple[np.ndarray, np.ndarray], k: int) -> np.ndarray:
-    items, scores = scored
-    return items[np.argsort(-scores, kind="stable")[:k]]
 
 
 def _places(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:

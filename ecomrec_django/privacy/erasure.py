@@ -15,7 +15,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from ..models import Checkpoint, Erasure, Event, GuestOrder, HeldEvent, Impression, Visitor
+from ..models import Checkpoint, Erasure, Event, GuestOrder, HeldEvent, Impression, Profile, Visitor
 from ..models.bulk import LOOKUP, aware
 from ..pipeline.history import remove_deleted, remove_rows
 from ..pipeline.lock import only_one
@@ -29,6 +29,7 @@ PLACES: dict[str, type[models.Model]] = {
     "held_events": HeldEvent,
     "impressions": Impression,
     "guest_orders": GuestOrder,
+    "profiles": Profile,
 }
 VISITORS, HISTORY = "visitors", "history"
 

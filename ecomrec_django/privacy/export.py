@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from django.db import models
 from django.db.models import Prefetch, Q
 
-from ..models import Event, GuestOrder, HeldEvent, Impression, Item, Visitor
+from ..models import Event, GuestOrder, HeldEvent, Impression, Item, Profile, Visitor
 
 PAGE = 2_000
 
@@ -70,6 +70,8 @@ SECTIONS = {
         ("item", "anchor"),
     ),
     "guest_orders": Section(GuestOrder, "order", {"order": "order"}),
+    # What else a profile holds is the events above, as a page reads them.
+    "profiles": Section(Profile, "until", {"segment": "segment.described", "until": "until"}),
 }
 
 

@@ -107,8 +107,9 @@ def _compiled(using: str, vendor: str) -> tuple[str, tuple[Any, ...]]:
 
 
 def _query(key: str) -> models.QuerySet[Any, Any]:
-    """Rows of events (kind, item, time, -, -, -, order), of the visitor (-, merged into, until, excluded, segment, past,
-    -) and of the release (-, pk, -, -, -, -, digest)."""
+    """Rows of events (kind, item, time, -, -, -, order), of the visitor (-, merged into, until, excluded, segment,
+    past, -), and of the release (-, pk, -, -, -, -, digest).
+    """
     visitor = Visitor.objects.filter(key=key).order_by()
     own = visitor.values_list(
         Value(_PROFILE, TextField()),

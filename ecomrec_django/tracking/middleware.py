@@ -9,7 +9,7 @@ from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponseBase
-from django.utils.cache import patch_cache_control
+from django.utils.cache import patch_cache_control, patch_vary_headers
 
 from ..conf import conf
 from ..models import Kind
@@ -78,6 +78,10 @@ def _watched(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBa
 
 
 def _watch(request: HttpRequest, response: HttpResponseBase) -> None:
+    if getattr(request, "_ecomrec_personal", False):
+        # Offers on this page follow from who asks.
+        patch_vary_headers(response, ["Cookie"])
+        patch_cache_control(response, private=True)
     told = of(request)
     try:
         if viewed := _viewed(request, response):

@@ -11,7 +11,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.crypto import salted_hmac
 
-from ..models import Event, GuestOrder, HeldEvent, Impression, Visitor
+from ..learning.past import Past
+from ..models import Event, GuestOrder, HeldEvent, Impression, Profile, Visitor
 from ..models.bulk import LOOKUP, aware, chunks
 from .retry import persistently
 
@@ -168,4 +169,19 @@ def _merge(key: str, account: str) -> bool:
         return False
     for model in (Event, HeldEvent, Impression, GuestOrder):
         model._default_manager.filter(visitor=pk).update(visitor=into)
+    _merge_profiles(pk, into)
     return True
+
+
+def _merge_profiles(cookie: int, account: int) -> None:
+    """What a cookie's profile holds goes into the account's, to be known at once and not after the next training."""
+    profiles = {one.visitor_id: one for one in Profile.objects.filter(visitor__in=[cookie, account])}
+    if cookie not in profiles:
+        return
+    own = profiles.get(account)
+    if own is None:
+        Profile.objects.filter(visitor=cookie).update(visitor=account)
+        return
+    own.past = Past.unpacked(bytes(own.past)).joined(Past.unpacked(bytes(profiles[cookie].past))).packed()
+    own.save(update_fields=["past"])
+    profiles[cookie].delete()
