@@ -24,7 +24,7 @@ LEAVES = 15
 # A leaf stands on one in so many candidates at least, but on no more than MAX_LEAF.
 LEAF_SHARE, MIN_LEAF, MAX_LEAF = 2_000, 20, 1_000
 # Of the candidates that were not bought, so many are learned from, at 1 / KEPT of the weight each.
-KEPT = 0.3
+KEPT = 0.15
 # Cases learned from per slice.
 MAX_CASES = 20_000
 # Cases held back to calibrate, and to say what the ranker is worth.
@@ -221,6 +221,7 @@ def fit(samples: Sequence[Sample], seed: int = 0) -> Ranker:
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     total = sum(one.cases for one in samples)
     if total < MIN_CASES:
@@ -243,7 +244,9 @@ def fit(samples: Sequence[Sample], seed: int = 0) -> Ranker:
     )
     # What is nowhere known, such as views in a shop that has none yet, cannot be cut into bins.
     known = np.flatnonzero(~np.isnan(matrix).all(axis=0))
-    trees = Trees.of(model.fit(matrix[:, known], bought, weight), known)
+    # On a machine that has other work as well, threads that wait for each other take many times as long as one.
+    with threadpool_limits(1):
+        trees = Trees.of(model.fit(matrix[:, known], bought, weight), known)
     matrix, bought, weight = later
     raw = trees.raw(matrix)
     calibration = LogisticRegression(C=1e6).fit(raw[:, None], bought, weight)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -111,16 +111,10 @@ class _Shoppers:
         return self._made[place]
 
 
-def split(events: Interactions, shares: Iterable[float]) -> list[int]:
-    """The moments (seconds since 1970) by which so many of the purchase lines, 0…1, had been bought."""
+def split(events: Interactions, share: float) -> int:
+    """The moment (seconds since 1970) by which so many of the purchase lines, 0…1, had been bought."""
     times = events.of_kind("purchase").time
-    return [int(times[min(int(len(times) * share), len(times) - 1)]) for share in shares]
-
-
-def between(events: Interactions, start: int, end: int | None = None) -> Interactions:
-    """The purchases from ``start`` to before ``end``, in seconds since 1970."""
-    bought = events.of_kind("purchase")
-    return bought.where((bought.time >= start) & (bought.time < (np.inf if end is None else end)))
+    return int(times[min(int(len(times) * share), len(times) - 1)])
 
 
 def newest_day(events: Interactions) -> float:

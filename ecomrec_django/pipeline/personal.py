@@ -17,7 +17,7 @@ from ..learning.evaluation import Evaluation, Task
 from ..learning.fusion import Ranker, Sample, Slice, fit, ranked, sample, unknown
 from ..learning.interactions import IdMap
 from ..learning.interests import Fitted, Weights, fit_weights
-from ..learning.knowledge import Knowledge, between, goods_of, grouped, newest_day, split
+from ..learning.knowledge import Knowledge, goods_of, grouped, newest_day, split
 from ..learning.training_data import TrainingData
 from ..strategies.base import Strategy, StrategyLists
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ..learning.facts import Goods
-    from ..learning.interactions import Interactions
     from ..learning.segments import Labelled
 
 logger = logging.getLogger(__name__)
 
-# Rankers are fitted on two slices of time, and judged on the later one by what was fitted on the earlier.
-SLICES = (0.8, 0.9)
-# Cases that rankers are fitted on, per slice, and that releases are judged by.
+# Part of the purchase lines that a replay knows, and of the later customers that judge it.
+PAST = 0.9
+JUDGES = 1 / 3
+# Cases that a ranker is fitted on, and judged by.
 FITTED_CASES = {"bought_with": 8_000, "for_you": 4_000}
-JUDGED_CASES = {"bought_with": 4_000, "for_you": 2_000}
+JUDGED_CASES = {"bought_with": 3_000, "for_you": 1_500}
 K = 10
 
 
@@ -100,7 +100,10 @@ def _weights(fitted: Fitted) -> Weights:
 
 
 class _Replay:
-    """Trains as it would have at two moments of the past, and looks at what was bought afterwards."""
+    """Trains as it would have at a moment of the past, and looks at what was bought afterwards.
+
+    Rankers are fitted on what some customers bought then, and judged by the others: what is served is what was judged.
+    """
 
     def __init__(
         self,
@@ -118,42 +121,39 @@ class _Replay:
         self.interests = Fitted(Weights(), 0.0, 0)
 
     def run(self, tasks: Sequence[str]) -> tuple[Evaluation, dict[str, Ranker]]:
-        """The evaluation of the later slice, and the final rankers by task; a task with too few baskets has none."""
-        first, second = split(self.events, SLICES)
-        early = self._knowledge(first)
-        self.progress(1, 10)
-        seen = self.events.where((self.events.time >= first) & (self.events.time < second))
-        self.interests = fit_weights(early.events, seen, self.goods.need)
-        early = replace(early, facts=replace(early.facts, weights=_weights(self.interests)))
-        before = {task: self._sampled(early, seen, task) for task in tasks}
-        self.progress(4, 10)
-        late = self._knowledge(second)
-        after = between(self.events, second)
-        slices = {task: late.slice(after, task != "for_you") for task in tasks}
-        judged = {task: _fitted([before[task]]) for task in tasks}
-        self.progress(5, 10)
-        evaluation = self._judge(slices, judged, second, late)
-        self.progress(8, 10)
-        rankers = {}
-        for task in tasks:
-            ranker = _fitted([before[task], sample(slices[task], 1, FITTED_CASES[task])])
+        """What the judges say, and the rankers by task; a task with too few baskets has none."""
+        moment = split(self.events, PAST)
+        as_of = replace(self.data, until=datetime.fromtimestamp(moment, UTC), progress=lambda done, total: None)
+        known = Knowledge.of(as_of.statistics, self.goods, Weights())
+        self.progress(3, 10)
+        after = self.events.where(self.events.time >= moment)
+        # A guest's basket is a customer of its own.
+        customer = np.where(after.visitor >= 0, after.visitor, -1 - np.maximum(after.basket, 0))
+        customers = np.unique(customer)
+        judges = np.random.default_rng(0).permutation(customers)[: int(np.ceil(len(customers) * JUDGES))]
+        judged = np.isin(customer, judges)
+        self.interests = fit_weights(known.events, after.where(~judged), self.goods.need)
+        known = replace(known, facts=replace(known.facts, weights=_weights(self.interests)))
+        rankers, slices = {}, {}
+        for done, task in enumerate(tasks, start=1):
+            slice_ = known.slice(after.where(~judged).of_kind("purchase"), task != "for_you")
+            ranker = _fitted(sample(slice_, 0, FITTED_CASES[task]))
             if ranker is not None:
                 rankers[task] = ranker
+            slices[task] = known.slice(after.where(judged).of_kind("purchase"), task != "for_you")
+            self.progress(3 + 4 * done // len(tasks), 10)
+        evaluation = self._judge(slices, rankers, as_of, known, moment)
+        self.progress(9, 10)
         return evaluation, rankers
 
-    def _knowledge(self, moment: int) -> Knowledge:
-        return Knowledge.of(self._as_of(moment).statistics, self.goods, _weights(self.interests))
-
-    def _as_of(self, moment: int) -> TrainingData:
-        return replace(self.data, until=datetime.fromtimestamp(moment, UTC), progress=lambda done, total: None)
-
-    def _sampled(self, knowledge: Knowledge, after: Interactions, task: str) -> Sample:
-        return sample(knowledge.slice(after.of_kind("purchase"), task != "for_you"), 0, FITTED_CASES[task])
-
     def _judge(
-        self, slices: Mapping[str, Slice], rankers: Mapping[str, Ranker | None], moment: int, knowledge: Knowledge
+        self,
+        slices: Mapping[str, Slice],
+        rankers: Mapping[str, Ranker],
+        as_of: TrainingData,
+        known: Knowledge,
+        moment: int,
     ) -> Evaluation:
-        as_of = self._as_of(moment)
         lists = {strategy.task: strategy.make(as_of) for strategy in self.strategies.values() if strategy.adds}
         signals: dict[str, list[tuple[str, float]]] = {}
         tasks = []
@@ -166,20 +166,19 @@ class _Replay:
                 f"{task}:popularity": judge.popular(),
                 f"{task}:own": judge.own(),
             }
-            ranker = rankers[task]
-            if ranker is not None:
-                offers[f"{task}:personal"], signals[task] = judge.personal(ranker)
+            if task in rankers and rankers[task].useful:
+                offers[f"{task}:personal"], signals[task] = judge.personal(rankers[task])
             # Each guest is a customer of its own.
             customers = np.where(cases.shopper >= 0, cases.shopper, -1 - np.arange(len(cases)))
             tasks.append(Task(offers, cases.targets, customers))
         since, until = (datetime.fromtimestamp(at, UTC).isoformat() for at in (moment, int(self.events.time[-1])))
-        facts = knowledge.facts
+        facts = known.facts
         return Evaluation.of(tasks, facts.baskets, facts.price, since, until, K, signals)
 
 
-def _fitted(samples: Sequence[Sample]) -> Ranker | None:
+def _fitted(one: Sample) -> Ranker | None:
     try:
-        return fit(samples)
+        return fit([one])
     except TrainingError as error:
         logger.info("No ranker: %s", error)
         return None
