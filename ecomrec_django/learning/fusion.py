@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -27,8 +27,9 @@ LEAF_SHARE, MIN_LEAF, MAX_LEAF = 2_000, 20, 1_000
 KEPT = 0.15
 # Cases learned from per slice.
 MAX_CASES = 20_000
-# Cases held back to calibrate, and to say what the ranker is worth.
-HELD_BACK = 0.15
+# Parts of the baskets that are held back: to say how many trees are enough, and to calibrate and judge them.
+TO_STOP, TO_CALIBRATE = 0.1, 0.1
+LEARN, STOP, CALIBRATE = range(3)
 MIN_CASES = 50
 # Scores are divided by this power of an item's baskets at a dial of 1.
 DISCOVERY = 0.5
@@ -175,13 +176,14 @@ def ranked(
 class Sample:
     """What a ranker is fitted on: signals of candidates, whether they were bought, their weights; shape (rows, …).
 
-    The baskets of ``held`` rows calibrate. ``cases``: how many were drawn.
+    part: what each row is for, one of LEARN, STOP and CALIBRATE; those of a basket are for the same · cases: how many
+    were drawn.
     """
 
     matrix: np.ndarray
     bought: np.ndarray
     weight: np.ndarray
-    held: np.ndarray
+    part: np.ndarray
     cases: int
 
 
@@ -194,23 +196,25 @@ def sample(
     """Signals of what was bought and of a share KEPT of what was not, in at most ``most`` cases drawn by ``seed``."""
     rng = np.random.default_rng(seed)
     cases = one.cases.where(np.sort(rng.permutation(len(one.cases))[:most]))
-    baskets = np.unique(cases.basket)
-    held_back = np.isin(cases.basket, rng.permutation(baskets)[: int(np.ceil(len(baskets) * HELD_BACK))])
-    matrices, bought, held = [np.empty((0, len(NAMES)), np.float32)], [np.empty(0, bool)], [np.empty(0, bool)]
+    baskets, basket = np.unique(cases.basket, return_inverse=True)
+    place = rng.permutation(len(baskets))
+    stops, calibrates = (int(np.ceil(len(baskets) * share)) for share in (TO_STOP, TO_CALIBRATE))
+    part = np.select([place < stops, place < stops + calibrates], [STOP, CALIBRATE], LEARN)[basket]
+    matrices, bought, rows = [np.empty((0, len(NAMES)), np.float32)], [np.empty(0, bool)], []
     facts, nobody = one.facts, unknown(one.facts)
-    for row, (place, anchor, day) in enumerate(zip(cases.shopper, cases.anchor, cases.day, strict=True)):
-        shopper = one.shoppers[place] if place >= 0 else nobody
+    for row, (who, anchor, day) in enumerate(zip(cases.shopper, cases.anchor, cases.day, strict=True)):
+        shopper = one.shoppers[who] if who >= 0 else nobody
         anchors = [int(anchor)] if anchor >= 0 else []
         items = candidates(facts, shopper, anchors)
         wanted = np.isin(items, cases.targets[row])
         kept = wanted | (rng.random(len(items)) < KEPT)
         matrices += list(signals(facts, shopper, anchors, float(day), items[kept]))
         bought.append(wanted[kept])
-        held.append(np.full(kept.sum(), held_back[row]))
+        rows.append(int(kept.sum()))
         progress(row + 1, len(cases))
     known = np.concatenate(bought)
     weight = np.where(known, 1.0, 1 / KEPT)
-    return Sample(np.concatenate(matrices), known, weight, np.concatenate(held), len(cases))
+    return Sample(np.concatenate(matrices), known, weight, np.repeat(part, rows), len(cases))
 
 
 def fit(samples: Sequence[Sample], seed: int = 0) -> Ranker:
@@ -226,14 +230,12 @@ def fit(samples: Sequence[Sample], seed: int = 0) -> Ranker:
     total = sum(one.cases for one in samples)
     if total < MIN_CASES:
         raise TrainingError(f"A ranker needs {MIN_CASES} cases in held-out baskets, not {total}: wait for more.")
-    matrix, bought, weight, held = (
-        np.concatenate([getattr(one, name) for one in samples]) for name in ("matrix", "bought", "weight", "held")
-    )
-    for part in (held, ~held):
-        if bought[part].all() or not bought[part].any():
-            raise TrainingError("Held-out baskets with none or with all of their candidates teach no ranking.")
-    past, later = (matrix[~held], bought[~held], weight[~held]), (matrix[held], bought[held], weight[held])
-    matrix, bought, weight = past
+    columns = [np.concatenate([getattr(one, name) for one in samples]) for name in ("matrix", "bought", "weight")]
+    part = np.concatenate([one.part for one in samples])
+    parts = [tuple(column[part == which] for column in columns) for which in (LEARN, STOP, CALIBRATE)]
+    if any(bought.all() or not bought.any() for _, bought, _ in parts):
+        raise TrainingError("Held-out baskets with none or with all of their candidates teach no ranking.")
+    matrix, bought, weight = parts[LEARN]
     model = HistGradientBoostingClassifier(
         max_iter=TREES,
         learning_rate=LEARNING_RATE,
@@ -246,8 +248,9 @@ def fit(samples: Sequence[Sample], seed: int = 0) -> Ranker:
     known = np.flatnonzero(~np.isnan(matrix).all(axis=0))
     # On a machine that has other work as well, threads that wait for each other take many times as long as one.
     with threadpool_limits(1):
-        trees = Trees.of(model.fit(matrix[:, known], bought, weight), known)
-    matrix, bought, weight = later
+        model.fit(matrix[:, known], bought, weight)
+        trees = Trees.of(_stopped(model, known, *parts[STOP]), known)
+    matrix, bought, weight = parts[CALIBRATE]
     raw = trees.raw(matrix)
     calibration = LogisticRegression(C=1e6).fit(raw[:, None], bought, weight)
     # A slope below 0 would turn the order round: such trees have learned noise.
@@ -256,6 +259,13 @@ def fit(samples: Sequence[Sample], seed: int = 0) -> Ranker:
     share = float(np.average(bought, weights=weight))
     skill = 1 - _log_loss(_sigmoid(raw), bought, weight) / _log_loss(np.full(len(bought), share), bought, weight)
     return Ranker(trees, slope, ranker.offset, skill)
+
+
+def _stopped(model: Any, known: np.ndarray, matrix: np.ndarray, bought: np.ndarray, weight: np.ndarray) -> Any:
+    """The model without the trees past those that foretell the given rows best: they have learned others by heart."""
+    losses = [_log_loss(_sigmoid(raw), bought, weight) for raw in model.staged_decision_function(matrix[:, known])]
+    del model._predictors[int(np.argmin(losses)) + 1 :]
+    return model
 
 
 def unknown(facts: Facts) -> Shopper:

@@ -15,7 +15,7 @@ from .guard import Kept
 from .offers import MOST_OFFERS, beside, candidates, guard_of
 from .page import Page
 from .registry import strategy_named
-from .stored import Stored, read_beside
+from .stored import Stored, read_beside, read_general
 
 REQUESTS_AT_ONCE = 1_000
 IDS_AT_ONCE = 2_000
@@ -71,7 +71,7 @@ def _recommend_chunk(
 ) -> Iterator[tuple[BatchRequest, list[Kept] | DataError]]:
     lists = _lists(chunk)
     page = Page(catalog, None)
-    stored = [{item: lists[one.strategy, item] for item in one.items} for one in chunk]
+    stored = [{item: lists[one.strategy, item] for item in _owners(one)} for one in chunk]
     guards = [
         guard_of(page, strategy_named(one.strategy), own, one.items) for one, own in zip(chunk, stored, strict=True)
     ]
@@ -98,10 +98,16 @@ def _strangers(items: set[str]) -> set[str]:
 def _lists(chunk: Sequence[BatchRequest]) -> dict[tuple[str, str], Stored]:
     found: dict[tuple[str, str], Stored] = {}
     for strategy in dict.fromkeys(one.strategy for one in chunk):
-        anchors = dict.fromkeys(item for one in chunk if one.strategy == strategy for item in one.items)
-        for ids in chunks(anchors, IDS_AT_ONCE):
-            found |= {(strategy, item): stored for item, stored in read_beside(strategy, ids).items()}
+        read = read_beside if strategy_named(strategy).needs_anchor else read_general
+        owners = dict.fromkeys(owner for one in chunk if one.strategy == strategy for owner in _owners(one))
+        for ids in chunks(owners, IDS_AT_ONCE):
+            found |= {(strategy, item): stored for item, stored in read(strategy, ids).items()}
     return found
+
+
+def _owners(one: BatchRequest) -> tuple[str, ...]:
+    """Of which lists the offers are: those of its items, or the one for everybody."""
+    return one.items if strategy_named(one.strategy).needs_anchor else ("",)
 
 
 def _live(catalog: Catalog, items: Iterable[str]) -> dict[str, Any]:
