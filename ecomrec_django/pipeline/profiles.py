@@ -14,7 +14,7 @@ from ..learning.knowledge import Knowledge
 from ..learning.naming import described
 from ..learning.segments import Found, Segments
 from ..models import Category, Profile, Segment, Visitor
-from ..models.bulk import LOOKUP, chunks
+from ..models.bulk import LOOKUP, chunks, storable
 
 # Profiles of one transaction.
 AT_ONCE = 1_000
@@ -93,7 +93,7 @@ def store_profiles(
         written += _write(knowledge, visitors[numbers], numbers, until, segments)
         progress(some[-1] + 1, len(visitors))
     # Those who were forgotten, or withdrew, or joined an account.
-    while old := list(Profile.objects.filter(until__lt=until).values_list("pk", flat=True)[:LOOKUP]):
+    while old := list(Profile.objects.filter(until__lt=storable(until)).values_list("pk", flat=True)[:LOOKUP]):
         Profile.objects.filter(pk__in=old).delete()
     return written
 
@@ -104,7 +104,7 @@ def _write(
     items = knowledge.events.items.ids
     pasts = zip(visitors.tolist(), knowledge.segments.labels[numbers].tolist(), knowledge.pasts(numbers), strict=True)
     rows = [
-        Profile(visitor_id=pk, segment_id=segments.get(label), past=past.of_ids(items).packed(), until=until)
+        Profile(visitor_id=pk, segment_id=segments.get(label), past=past.of_ids(items).packed(), until=storable(until))
         for pk, label, past in pasts
     ]
     with transaction.atomic():

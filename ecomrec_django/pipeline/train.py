@@ -102,6 +102,8 @@ class _Training:
         for stage in self.before:
             with self.report.stage(stage.name, stage.share):
                 self.run.metrics[stage.name] = stage.work(self.report)
+        # What happens from now on is not learned from, and is read by pages as later events.
+        self.until = aware(self.run.until or timezone.now())
         with self.report.stage("history", SHARES["history"]):
             history = export_history(self.report)
             items = items_table()
@@ -132,7 +134,7 @@ class _Training:
             events=str(folder()) if history.total else schema(HISTORY).empty_table(),
             items=items,
             visitors=visitors_table(),
-            until=self.run.until,
+            until=self.until,
             progress=self.report,
         )
         for name, strategy in self.strategies.items():
@@ -143,10 +145,7 @@ class _Training:
         with self.report.stage("shoppers", SHARES["shoppers"]):
             items = items.sort_by("item")
             known = known_segments(aisles(items))
-            return made, learn(data, items, self.strategies, known, self._until().timestamp(), self.report)
-
-    def _until(self) -> datetime:
-        return self.run.until or self.run.started
+            return made, learn(data, items, self.strategies, known, self.until.timestamp(), self.report)
 
     def _keep(self, release: Release, learned: Learned, items: pa.Table) -> None:
         """The model for web processes, the evaluation and what the gate says of it, segments and profiles."""
@@ -167,7 +166,7 @@ class _Training:
             release.refused = "\n".join(map(str, found))
             learned.said.extend(map(str, unjudged(learned.evaluation)))
         pks = store_segments(learned.knowledge.segments, aisles(items.sort_by("item")))
-        self.run.metrics["shoppers"] = store_profiles(learned.knowledge, self._until(), pks, self.report)
+        self.run.metrics["shoppers"] = store_profiles(learned.knowledge, self.until, pks, self.report)
         self.run.metrics["interests"] = {
             **vars(learned.interests.weights),
             "skill": round(learned.interests.skill, 4),

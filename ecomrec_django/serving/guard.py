@@ -40,9 +40,9 @@ class Guard:
 
     Rules, in order: ``blocked`` · ``anchor`` · ``in_cart`` · ``shown`` (in another block of the page) · ``same_aisle``
     (beside several anchors), all of which need no live product; then ``missing`` (gone, or not visible to this
-    customer) · ``unavailable`` · ``no_price`` · ``aisle_full`` (beside several anchors) · the strategy's own, beside
-    those anchors whose lists hold the offer. A pin is the merchant's word: neither the strategy's rules nor the aisles
-    bind it.
+    customer) · ``unavailable`` · ``no_price`` · ``aisle_full`` (beside several anchors, or none) · the strategy's own,
+    beside those anchors whose lists hold the offer. A pin is the merchant's word: neither the strategy's rules nor the
+    aisles bind it.
     """
 
     page: Page
@@ -52,6 +52,8 @@ class Guard:
     # External id of an anchor -> the items of its list; empty where there is but one anchor.
     lists: Mapping[str, frozenset[str]]
     blocked: frozenset[str] = frozenset()
+    # Whether a block is of the whole shop, so that one shelf must not fill it.
+    whole_shop: bool = False
     kept: list[Kept] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     _in_aisle: Counter[int] = field(default_factory=Counter)
@@ -92,7 +94,7 @@ class Guard:
 
     @property
     def _bounds_aisles(self) -> bool:
-        return len(self.anchors) > 1 and self.strategy.per_aisle is not None
+        return (len(self.anchors) > 1 or self.whole_shop) and self.strategy.per_aisle is not None
 
     def _check(self, offer: Offer, product: Any, beside: Sequence[Anchor]) -> Kept | str:
         """The offer with its product and price, or the rule it breaks."""

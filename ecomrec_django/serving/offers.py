@@ -166,7 +166,8 @@ def guard_of(
     several = stored.items() if len(aisles) > 1 else ()
     lists = {item: frozenset(offer.item for offer in _decoded(one.offers)) for item, one in several}
     blocked = frozenset(item for one in stored.values() for item, of in one.blocked if of in (0, segment))
-    return Guard(page, rules, aisles, lists, blocked)
+    whole_shop = not rules.needs_anchor and not any(one.category for one in stored.values())
+    return Guard(page, rules, aisles, lists, blocked, whole_shop)
 
 
 def beside(page: Page, known: Mapping[str, Any], stored: Mapping[str, Stored]) -> list[Anchor]:
