@@ -7,6 +7,7 @@ from typing import Any
 
 from django.test import override_settings
 
+from .catalog.categories import CategoryTree
 from .conf import conf
 from .models import Category, Item, OfferList, Release, TrainingRun
 from .pipeline.publish import publish
@@ -19,19 +20,25 @@ from .tracking.sinks import forget_sinks
 def publish_offers(lists: Mapping[str, Mapping[str, Sequence[str | Offer]]]) -> Release:
     """Publish a release with these lists, best offer first: ``publish_offers({"bought_with": {"A": ["B", "C"]}})``.
 
-    Items that are not in the mirror are made, without a category. Give an ``Offer`` to choose its score or reason.
+    A strategy without anchors has lists of categories, and one for everybody under "": ``{"for_you": {"": ["B"],
+    "Grocery > Milk": ["C"]}}``. Items that are not in the mirror are made, without a category; so are categories. Give
+    an ``Offer`` to choose its score or reason.
     """
-    names = {name for owned in lists.values() for name in owned}
-    names |= {_offer(0, one).item for owned in lists.values() for some in owned.values() for one in some}
+    names = {_offer(0, one).item for owned in lists.values() for some in owned.values() for one in some}
+    names |= {name for strategy, owned in lists.items() if _needs_anchor(strategy) for name in owned}
     items = {item.external_id: item for item in Item.objects.filter(external_id__in=names).select_related("category")}
     for name in sorted(names - items.keys()):
         items[name] = Item.objects.create(external_id=name, title=name)
     release = Release.objects.create(run=TrainingRun.objects.create(status=TrainingRun.Status.DONE), complete=True)
-    OfferList.objects.bulk_create(
-        OfferList(release=release, strategy=strategy, anchor=items[anchor], offers=_encoded(some, items))
-        for strategy, owned in lists.items()
-        for anchor, some in owned.items()
-    )
+    tree, catalog = CategoryTree(), conf.CATALOG()
+    for strategy, owned in lists.items():
+        for name, some in owned.items():
+            owner = (
+                {"anchor": items[name]}
+                if _needs_anchor(strategy)
+                else {"category_id": tree.pk(catalog.category_path(name))}
+            )
+            OfferList.objects.create(release=release, strategy=strategy, offers=_encoded(some, items), **owner)
     publish(release)
     # A test's transaction never commits, so the pages would not hear of it.
     forget()
@@ -47,6 +54,11 @@ def forget_tracking() -> None:
 def override_ecomrec(**settings: Any) -> override_settings:
     """``override_settings`` for some keys of ``ECOMREC``; the others stay as they are."""
     return override_settings(ECOMREC={**conf.given, **settings})
+
+
+def _needs_anchor(strategy: str) -> bool:
+    made = conf.STRATEGIES.get(strategy)
+    return made is None or made.needs_anchor
 
 
 def _encoded(offers: Sequence[str | Offer], items: Mapping[str, Item]) -> str:

@@ -57,6 +57,7 @@ def host(settings, db):
         "STRATEGIES": {
             "bought_with": "tests.serving.catalogs.Any",
             "upgrade_to": "tests.serving.catalogs.AtMostDouble",
+            "for_you": "ecomrec_django.strategies.for_you.ForYou",
         },
     }
     failures.clear()

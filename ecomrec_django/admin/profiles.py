@@ -17,7 +17,7 @@ from .evidence import written
 # Feature -> what it is called, its unit, and how its mean is written.
 FEATURES: dict[str, tuple[Any, Any, int | str]] = {
     "recency": (_("Time since the last order"), _("days"), 1),
-    "frequency": (_("Orders"), "", 2),
+    "frequency": (_("Orders a month"), "", 2),
     "money": (_("Spent in all"), "", 2),
     "basket_value": (_("Value of an order"), "", 2),
     "breadth": (_("Different categories bought"), "", 1),

@@ -64,7 +64,9 @@ def lookup(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray, missing: fl
     """``values`` of the ascending ``keys`` at ``wanted``, shape of the latter; ``missing`` where there is none."""
     if not len(keys):
         return np.full(np.shape(wanted), missing)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    # Of another type than the keys', the wanted few would have all keys copied.
+    wanted = wanted.astype(keys.dtype, copy=False)
+    at = np.minimum(keys.searchsorted(wanted), len(keys) - 1)
     return np.where(keys[at] == wanted, values[at], missing)
 
 
@@ -121,9 +123,10 @@ def liked_by_neighbours(neighbours: csr_matrix, matrix: csr_matrix, k: int) -> c
 
     Σ_v likeness(u, v)·matrix(v, j) / Σ_v likeness(u, v)
     """
-    from scipy.sparse import diags, vstack
+    from scipy.sparse import csr_matrix, diags, vstack
 
     weight = np.asarray(neighbours.sum(axis=1)).ravel()
     shares = (diags(1 / np.maximum(weight, 1e-12)) @ neighbours).tocsr()
     step = max(_CELLS // max(matrix.shape[1], 1), 1)
-    return vstack([top_k(shares[at : at + step] @ matrix, k) for at in range(0, shares.shape[0], step)]).tocsr()
+    parts = [top_k(shares[at : at + step] @ matrix, k) for at in range(0, shares.shape[0], step)]
+    return vstack(parts).tocsr() if parts else csr_matrix((0, matrix.shape[1]), dtype=np.float32)

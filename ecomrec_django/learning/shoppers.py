@@ -162,19 +162,19 @@ def _habit(thing: np.ndarray, basket: np.ndarray, days: np.ndarray) -> Habit:
     """The habit of distinct (thing, basket) pairs, baskets in the order of time."""
     pairs = np.unique(thing * np.int64(len(days) + 1) + basket)
     thing, basket = np.divmod(pairs, len(days) + 1)
-    things, start, baskets = np.unique(thing, return_index=True, return_counts=True)
+    # Ascending, so that each thing's pairs lie together.
+    fresh = np.ones(len(thing), bool)
+    fresh[1:] = thing[1:] != thing[:-1]
+    start = np.flatnonzero(fresh)
+    things = thing[start]
+    place = np.cumsum(fresh) - 1
+    baskets = np.bincount(place, minlength=len(things))
     now = days[-1] if len(days) else 0.0
-    weights = np.stack([0.5 ** ((now - days) / half_life) for half_life in HALF_LIVES], axis=1)
-    totals = weights.sum(axis=0)
-    recent = np.stack(
-        [
-            np.bincount(np.searchsorted(things, thing), weights[basket, column], len(things))
-            / max(totals[column], 1e-9)
-            for column in range(len(HALF_LIVES))
-        ],
-        axis=1,
-    )
-    latest = np.bincount(np.searchsorted(things, thing), basket >= len(days) - LATEST, len(things))
+    weights = 0.5 ** ((now - days)[:, None] / np.array(HALF_LIVES))
+    cells = place[:, None] * len(HALF_LIVES) + np.arange(len(HALF_LIVES))
+    sums = np.bincount(cells.ravel(), weights[basket].ravel(), len(things) * len(HALF_LIVES))
+    recent = sums.reshape(-1, len(HALF_LIVES)) / np.maximum(weights.sum(axis=0), 1e-9)
+    latest = np.bincount(place, basket >= len(days) - LATEST, len(things))
     last_basket = basket[start + baskets - 1] if len(things) else basket
     first, last = (days[basket[start]], days[last_basket]) if len(things) else (days[:0], days[:0])
     gap = np.where(baskets > 1, (last - first) / np.maximum(baskets - 1, 1), np.nan)

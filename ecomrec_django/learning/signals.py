@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -97,14 +98,16 @@ def signals(
 
     ``day`` of the question, in days since 1970. Each matrix is the same array, filled anew.
     """
-    matrix = np.full((len(items), len(NAMES)), np.nan, np.float32)
+    # A column at a time is written, and read by the trees.
+    matrix = np.full((len(NAMES), len(items)), np.nan, np.float32).T
+    content = _Content.of(facts.content, items)
     at = _places(shopper.items.things, items)
-    for name, values in _of_shopper(facts, shopper, day, items, at).items():
+    for name, values in _of_shopper(facts, shopper, day, items, at, content).items():
         matrix[:, _COLUMN[name]] = values
     sizes = shopper.sizes()
     matrix[:, _COLUMN["own_size"]] = _take(sizes, at)
     for anchor in anchors:
-        for name, values in _of_anchor(facts, shopper, int(anchor), items, at, sizes).items():
+        for name, values in _of_anchor(facts, shopper, int(anchor), items, at, sizes, content).items():
             matrix[:, _COLUMN[name]] = values
         yield matrix
     if not len(anchors):
@@ -112,7 +115,7 @@ def signals(
 
 
 def _of_shopper(
-    facts: Facts, shopper: Shopper, day: float, items: np.ndarray, at: np.ndarray
+    facts: Facts, shopper: Shopper, day: float, items: np.ndarray, at: np.ndarray, words: _Content
 ) -> dict[str, np.ndarray | float]:
     """Signals without an anchor; ``at``: places of ``items`` among the shopper's own, -1 for none."""
     n_j, need = facts.baskets[items], facts.need[items]
@@ -128,7 +131,7 @@ def _of_shopper(
     own_price = np.log(facts.price[own.things])
     level = np.nanmean(own_price) if np.isfinite(own_price).any() else np.nan
     need_interest = lookup(*shopper.need_interest, need)
-    content = _likeness(facts.content, shopper.words, items)
+    content = words.likeness(*shopper.words)
     return {
         "popularity": np.log1p(n_j),
         "trend": np.log((facts.recent[items] + 1) / (facts.recent_total + 1) * (facts.total + 1) / (n_j + 1)),
@@ -168,7 +171,13 @@ def _of_shopper(
 
 
 def _of_anchor(
-    facts: Facts, shopper: Shopper, anchor: int, items: np.ndarray, at: np.ndarray, sizes: np.ndarray
+    facts: Facts,
+    shopper: Shopper,
+    anchor: int,
+    items: np.ndarray,
+    at: np.ndarray,
+    sizes: np.ndarray,
+    words: _Content,
 ) -> dict[str, np.ndarray | float]:
     """OF_ANCHOR; ``at`` as in `_of_shopper`, ``sizes`` of the shopper's baskets with each own item."""
     n_i, n_j = facts.baskets[anchor], facts.baskets[items]
@@ -194,21 +203,40 @@ def _of_anchor(
         "own_beside_aisle": _take(beside_aisle[0], at, 0.0) / (beside_aisle[1] + 2),
         "near_anchor": facts.alike.at(anchor, items),
         "seen_beside": facts.co_seen.at(anchor, items),
-        "content_anchor": _likeness(facts.content, facts.content.row(anchor), items),
+        "content_anchor": words.likeness(*facts.content.row(anchor)),
         "anchor_size": facts.size[anchor],
         "anchor_own_size": lookup(own.things, sizes, np.array([anchor]), np.nan)[0],
         "anchor_own": lookup(own.things, own.baskets, np.array([anchor]))[0] / max(shopper.baskets, 1),
     }
 
 
-def _likeness(content: Rows, words: tuple[np.ndarray, np.ndarray], items: np.ndarray) -> np.ndarray:
-    """Dot products of the vector ``words`` (ascending features, values) with the items' own, shape (items,)."""
-    start = content.starts[items]
-    sizes = content.starts[items + 1] - start
-    first = np.cumsum(sizes) - sizes
-    at = np.repeat(start - first, sizes) + np.arange(sizes.sum())
-    products = content.values[at] * lookup(*words, content.columns[at])
-    return np.bincount(np.repeat(np.arange(len(items)), sizes), products, len(items))
+@dataclass(frozen=True)
+class _Content:
+    """The content vectors of some items: their features end to end, and whose each is, shape (features,)."""
+
+    items: int
+    owner: np.ndarray
+    features: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def of(cls, content: Rows, items: np.ndarray) -> _Content:
+        start = content.starts[items]
+        sizes = content.starts[items + 1] - start
+        first = np.cumsum(sizes) - sizes
+        at = np.repeat(start - first, sizes) + np.arange(sizes.sum())
+        return cls(len(items), np.repeat(np.arange(len(items)), sizes), content.columns[at], content.values[at])
+
+    def likeness(self, features: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Dot products of a vector, by its ascending ``features``, with the items' own, shape (items,)."""
+        if not len(features):
+            return np.zeros(self.items)
+        # Few of the items' features are in the vector: a table finds them faster than a search for each.
+        table = np.zeros(int(features[-1]) + 2, bool)
+        table[features] = True
+        hit = np.flatnonzero(table.take(self.features, mode="clip"))
+        products = self.values[hit] * weights[features.searchsorted(self.features[hit])]
+        return np.bincount(self.owner[hit], products, self.items)
 
 
 def _places(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from django.db import connections, models, router
-from django.db.models import F, OuterRef, Q, Subquery, TextField, Value
+from django.db.models import F, Subquery, TextField, Value
+from django.db.models.functions import Cast, Coalesce
 from django.http import HttpRequest
 
 from ..learning.interactions import KINDS
 from ..learning.past import Past
 from ..models import Event, Profile, Publication, Visitor
-from ..models.bulk import aware
+from ..models.bulk import aware, storable
 from ..tracking.consent import consents
 from ..tracking.visitors import key_of
 
@@ -82,6 +83,7 @@ def _read(key: str) -> Customer | None:
 _PROFILE, _RELEASE = "profile", "release"
 _PLACES = {kind: KINDS.index(kind) for kind in KINDS if kind not in ("view_item_list", "refund")}
 _KEY = "\0key"
+_LONG_AGO = datetime(1971, 1, 1, tzinfo=UTC)
 
 
 def _seconds(time: datetime | str) -> float:
@@ -120,12 +122,12 @@ def _query(key: str) -> models.QuerySet[Any, Any]:
         F("profile__past"),
         Value("", TextField()),
     )
-    until = Subquery(Profile.objects.filter(visitor=OuterRef("visitor")).values("until"))
+    # A constant of the query, by which the index leads to the latest events alone.
+    until = Subquery(Profile.objects.filter(visitor__key=key).order_by().values("until"))
+    long_ago = Cast(Value(storable(_LONG_AGO), models.DateTimeField()), models.DateTimeField())
     nothing = {name: Value(None, field) for name, field in _EMPTY.items()}
     events = (
-        Event.objects.filter(visitor_id=Subquery(visitor.values("pk")))
-        .annotate(known_until=until)
-        .filter(Q(known_until=None) | Q(time__gte=F("known_until")))
+        Event.objects.filter(visitor_id=Subquery(visitor.values("pk")), time__gte=Coalesce(until, long_ago))
         .order_by()
         .values_list("kind", "item_id", "time", nothing["excluded"], nothing["segment"], nothing["past"], "basket")
     )

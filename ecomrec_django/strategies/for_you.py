@@ -57,11 +57,12 @@ def _sold(owner: np.ndarray, catalog: Catalog, bought: Items, per_need: int) -> 
 
     Where nothing was sold yet, new items follow in the order of their ids.
     """
+    # An item without a category is a need of its own.
+    needs = np.where(catalog.need >= 0, catalog.need, len(catalog.categories) + np.arange(len(catalog.ids)))
     chosen = np.flatnonzero(catalog.active & (owner >= 0))
-    weight = bought.weight[chosen]
-    order = np.lexsort((-chosen, -weight, catalog.need[chosen], owner[chosen]))
+    order = np.lexsort((-chosen, -bought.weight[chosen], needs[chosen], owner[chosen]))
     chosen = chosen[order]
-    group = owner[chosen] * (len(catalog.categories) + 2) + catalog.need[chosen]
+    group = owner[chosen] * (len(catalog.categories) + len(catalog.ids)) + needs[chosen]
     chosen = chosen[place_in_group(group) < per_need]
     score = (1 + bought.weight[chosen]) / (1 + bought.weight.max(initial=0.0))
     found = Candidates.of(Reason.POPULAR, owner[chosen], chosen, score, bought.customers[chosen])

@@ -104,6 +104,9 @@ def block(
             return mark_safe("")
         page = page_of(request, conf.CATALOG())
         page.blocks += 1
+        if found.strategy != strategy:
+            # The title given is that of the block which this one stands in for.
+            title = None
         content = {
             "block": found,
             "title": title or gettext(TITLES.get(found.strategy, "For you")),

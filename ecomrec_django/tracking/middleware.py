@@ -38,7 +38,8 @@ class TrackingMiddleware:
     """Sees product pages (``ECOMREC["TRACK_VIEWS"]``) and what views said through `track`.
 
     Before the response is out it makes no query, touches neither the session nor ``request.user``, and adds no
-    ``Vary: Cookie``: pages stay as cacheable as they were. Only a page that is recorded gets the cookie.
+    ``Vary: Cookie`` but to a page whose offers follow from who asks: others stay as cacheable as they were. Only a page
+    that is recorded gets the cookie.
     """
 
     sync_capable = True

@@ -12,7 +12,19 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from ecomrec_django.models import Erasure, Event, GuestOrder, HeldEvent, Impression, Item, Kind, Visitor
+from ecomrec_django.learning.past import Past
+from ecomrec_django.models import (
+    Erasure,
+    Event,
+    GuestOrder,
+    HeldEvent,
+    Impression,
+    Item,
+    Kind,
+    Profile,
+    Segment,
+    Visitor,
+)
 from ecomrec_django.privacy import export
 from ecomrec_django.privacy.erasure import PLACES, finish_erasures
 from ecomrec_django.testing import override_ecomrec
@@ -39,6 +51,8 @@ def plant(key: str, order: str = "o1") -> Visitor:
         visitor=visitor, item=item, anchor=item, strategy="bought_with", position=1, time=now, key=key
     )
     GuestOrder.objects.create(visitor=visitor, order=order)
+    segment, _ = Segment.objects.get_or_create(label=1, defaults={"described": "buys in the evening"})
+    Profile.objects.create(visitor=visitor, segment=segment, past=Past.empty().packed(), until=now)
     return visitor
 
 
@@ -91,6 +105,8 @@ def test_a_guest_gets_everything_that_is_stored_and_the_answer_is_kept_by_nobody
     assert said["impressions"][0]["beside"] == "a"
     assert said["impressions"][0]["time"] == impression.time.isoformat()
     assert said["guest_orders"] == [{"order": "o1"}]
+    profile = Profile.objects.get()
+    assert said["profiles"] == [{"segment": "buys in the evening", "until": profile.until.isoformat()}]
 
 
 def test_an_account_gets_what_the_session_says_whatever_the_cookie_says():
@@ -130,7 +146,7 @@ def test_no_id_or_key_in_address_body_or_header_leads_to_another_visitor():
         address = f"{URL}?visitor={value}"
         response = client.delete(address, json.dumps(guess), content_type="application/json", **headers)
         assert response.status_code == 200
-        assert rows(victim) == 4
+        assert rows(victim) == 5
         client.cookies[COOKIE] = GUEST
     assert not Visitor.objects.filter(pk=mine.pk).exists()
 
@@ -140,11 +156,11 @@ def test_a_cookie_that_has_joined_an_account_opens_neither_the_account_nor_its_f
     plant(token_key(GUEST))
     user = User.objects.create_user("anna")
     merge(GUEST, user.pk)
-    assert rows(Visitor.objects.get(key=user_key(user.pk))) == 4
+    assert rows(Visitor.objects.get(key=user_key(user.pk))) == 5
     client = guest()
     assert read(client.get(URL))["events"] == []
     client.delete(URL)
-    assert rows(Visitor.objects.get(key=user_key(user.pk))) == 4
+    assert rows(Visitor.objects.get(key=user_key(user.pk))) == 5
     # What its next user does is theirs.
     store([Observation(Kind.VIEW_ITEM, "a", visitor=token_key(GUEST))])
     client = guest()
@@ -169,7 +185,14 @@ def test_erasing_answers_with_the_receipt_and_takes_the_cookie_away():
     receipt = Erasure.objects.get(key=token_key(GUEST))
     assert response.json() == {
         "receipt": str(receipt.receipt),
-        "removed": {"events": 1, "held_events": 1, "impressions": 1, "guest_orders": 1, "visitors": 1},
+        "removed": {
+            "events": 1,
+            "held_events": 1,
+            "impressions": 1,
+            "guest_orders": 1,
+            "profiles": 1,
+            "visitors": 1,
+        },
         "completed": None,
     }
     assert "no-store" in response["Cache-Control"]
@@ -213,7 +236,7 @@ def test_a_page_of_another_site_can_erase_neither_guests_nor_accounts(headers):
     client, user = account()
     mine = plant(user_key(user.pk), "mine")
     assert client.delete(URL, **headers).status_code == 403
-    assert (rows(visitor), rows(mine)) == (4, 4)
+    assert (rows(visitor), rows(mine)) == (5, 5)
 
 
 def test_a_page_of_this_site_can():
@@ -226,7 +249,7 @@ def test_an_account_has_to_show_the_csrf_token_even_where_the_browser_names_no_o
     client, user = account(enforce_csrf_checks=True)
     visitor = plant(user_key(user.pk))
     assert client.delete(URL).status_code == 403
-    assert rows(visitor) == 4
+    assert rows(visitor) == 5
     client.cookies["csrftoken"] = "t" * 32
     assert client.delete(URL, HTTP_X_CSRFTOKEN="t" * 32).status_code == 200
     assert not Visitor.objects.exists()

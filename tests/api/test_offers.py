@@ -6,14 +6,18 @@ from django.urls import reverse
 from ecomrec_django.api.throttling import AddressThrottle
 from ecomrec_django.serving.tokens import open_block
 from ecomrec_django.testing import override_ecomrec, publish_offers
+from ecomrec_django.tracking.consent import CONSENT_COOKIE
+from ecomrec_django.tracking.visitors import COOKIE
 from tests.serving.catalogs import CartCatalog
+from tests.serving.shoppers import TOKEN, remember
 
 URL = reverse("ecomrec:bought-with")
+FOR_YOU = reverse("ecomrec:for-you")
 
 
 @pytest.fixture(autouse=True)
 def release(host):
-    return publish_offers({"bought_with": {"1": ["2", "3"]}})
+    return publish_offers({"bought_with": {"1": ["2", "3"]}, "for_you": {"": ["4", "5"], "Food > Milk": ["6"]}})
 
 
 def test_offers_come_with_all_a_page_needs(client, release):
@@ -85,6 +89,64 @@ def test_the_other_strategy_has_its_own_address(client):
     assert client.get(reverse("ecomrec:upgrade-to"), {"item": "1"}).json()["strategy"] == "upgrade_to"
 
 
+def items(client, url=FOR_YOU, **query):
+    return [offer["item"] for offer in client.get(url, query).json()["offers"]]
+
+
+def test_for_you_needs_no_item_and_says_what_everybody_buys_to_who_is_not_known(client, release):
+    answer = client.get(FOR_YOU, {"limit": "1"}).json()
+    assert (answer["strategy"], answer["release"]) == ("for_you", release.pk)
+    assert open_block(answer["token"])[1:] == ("for_you", release.pk, "", "", ["4"])
+    assert [(offer["item"], offer["title"], offer["url"]) for offer in answer["offers"]] == [
+        ("4", "Title 4", "/product/4/")
+    ]
+    assert items(client) == ["4", "5"]
+
+
+def test_for_you_of_a_category_is_of_that_alone(client):
+    assert items(client, category="Food > Milk") == items(client, category="Food>Milk") == ["6"]
+    assert items(client, category="Food > Cheese") == []
+    assert items(client, category="") == ["4", "5"]
+
+
+def test_for_you_is_kept_by_no_shared_cache(client):
+    response = client.get(FOR_YOU)
+    assert "private" in response["Cache-Control"]
+    assert "Cookie" in response["Vary"]
+
+
+def test_for_you_asks_who_it_is_only_of_who_agreed(client, django_assert_num_queries):
+    remember("9")
+    client.cookies.load({COOKIE: TOKEN})
+    with django_assert_num_queries(2):
+        assert items(client) == ["4", "5"]
+    client.cookies.load({CONSENT_COOKIE: "yes"})
+    # The lists are cached; who asks, and the products.
+    with django_assert_num_queries(2):
+        assert items(client) == ["4", "5"]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"limit": "0"}, "limit"),
+        ({"limit": "21"}, "limit"),
+        ({"limit": "many"}, "limit"),
+        ({"category": "x" * 1001}, "category"),
+    ],
+)
+def test_a_wrong_question_for_you_is_answered_with_what_is_wrong(client, query, field):
+    response = client.get(FOR_YOU, query)
+    assert response.status_code == 400
+    assert list(response.json()) == [field]
+
+
+def test_an_empty_cart_is_answered_for_you(client):
+    answer = client.get(URL, {"cart": "1"}).json()
+    assert answer["strategy"] == "for_you"
+    assert [offer["item"] for offer in answer["offers"]] == ["4", "5"]
+
+
 def test_too_many_questions_are_refused(client):
     cache.clear()
     with override_ecomrec(THROTTLE="2/min"):
@@ -93,5 +155,6 @@ def test_too_many_questions_are_refused(client):
     assert 0 < int(answers[-1]["Retry-After"]) <= 60
 
 
-def test_nothing_can_be_written(client):
-    assert client.post(URL, {"item": "1"}).status_code in {403, 405}
+@pytest.mark.parametrize("url", [URL, FOR_YOU])
+def test_nothing_can_be_written(client, url):
+    assert client.post(url, {"item": "1"}).status_code in {403, 405}

@@ -34,6 +34,8 @@ REQUESTS = [
     ("/ecomrec/api/bought-with/", "GET", WRONG),
     ("/ecomrec/api/upgrade-to/", "GET", RIGHT),
     ("/ecomrec/api/upgrade-to/", "GET", WRONG),
+    ("/ecomrec/api/for-you/", "GET", RIGHT),
+    ("/ecomrec/api/for-you/", "GET", WRONG),
 ]
 
 
@@ -41,7 +43,7 @@ REQUESTS = [
 def _shop(db):
     for sku in "abc":
         Product.objects.create(sku=sku, title=sku, price=1)
-    publish_offers({"bought_with": {"a": ["b", "c"]}})
+    publish_offers({"bought_with": {"a": ["b", "c"]}, "for_you": {"": ["a", "b"]}})
     # The end of a request would close the connection that holds this test's transaction.
     signals = (request_started, request_finished)
     for signal in signals:

@@ -86,6 +86,12 @@ def test_what_is_seldom_shared_is_shrunk():
     assert (near[0, 1], near[2, 3]) == (pytest.approx(0.5), pytest.approx(0.75))
 
 
+def test_a_shop_of_which_no_visitor_is_known_has_neither_neighbours_nor_likings():
+    nobody = csr_matrix((0, 5))
+    assert visitor_neighbours(nobody, 3).shape == (0, 0)
+    assert liked_by_neighbours(visitor_neighbours(nobody, 3), nobody, 3).shape == (0, 5)
+
+
 def test_dislikes_are_refused():
     with pytest.raises(DataError, match="0 and more"):
         visitor_neighbours(csr_matrix([[-1.0, 1.0]]), 1)

@@ -79,3 +79,42 @@ def test_categorical_columns_are_refused():
     model = HistGradientBoostingClassifier(max_iter=2, categorical_features=[0]).fit(matrix, answer)
     with pytest.raises(DataError, match="categorical"):
         flat(model)
+
+
+def walked(trees, row):
+    """One row's sum, from each root down to a leaf."""
+    added = []
+    for node in trees.roots:
+        while trees.signal[node] >= 0:
+            value = np.float64(row[trees.signal[node]])
+            goes_left = trees.missing_left[node] if np.isnan(value) else value <= trees.threshold[node]
+            node = trees.left[node] if goes_left else trees.right[node]
+        added.append(trees.value[node])
+    return trees.base + np.array(added).sum()
+
+
+@pytest.mark.parametrize("leaves", [2, 15, 17, 33, 64])
+def test_all_trees_at_once_give_exactly_what_a_walk_down_each_gives(leaves):
+    matrix, answer = data(1, 3_000)
+    model = HistGradientBoostingClassifier(max_iter=5, max_leaf_nodes=leaves, min_samples_leaf=2)
+    trees = flat(model.fit(matrix, answer))
+    asked = trees.signal >= 0
+    # On a threshold, just above it, and where nothing was seen.
+    on = np.tile(trees.threshold[asked][:, None], (1, 4))
+    rows = np.concatenate([on, np.nextafter(on, np.inf), np.full((1, 4), np.nan), [[np.inf, -np.inf, np.nan, 0.0]]])
+    assert (trees.raw(rows) == [walked(trees, row) for row in rows]).all()
+
+
+def test_trees_that_found_nothing_to_ask_are_evaluated():
+    matrix, _ = data(0)
+    trees = flat(HistGradientBoostingRegressor(max_iter=3).fit(matrix, np.full(len(matrix), 7.0)))
+    assert trees.raw(matrix) == pytest.approx(np.full(len(matrix), 7.0))
+
+
+def test_trees_of_more_leaves_than_a_number_has_bits_are_refused():
+    matrix, _ = data(1, 3_000)
+    model = HistGradientBoostingRegressor(max_iter=1, max_leaf_nodes=65, min_samples_leaf=2)
+    trees = flat(model.fit(matrix, np.sin(9 * np.nan_to_num(matrix[:, 1]))))
+    assert np.sum(trees.signal < 0) == 65
+    with pytest.raises(DataError, match="64 leaves at most, not 65"):
+        trees.raw(matrix)

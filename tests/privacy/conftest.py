@@ -9,7 +9,8 @@ import pytest
 from django.utils import timezone
 
 from ecomrec_django.catalog.adapter import ReviewLine
-from ecomrec_django.models import Checkpoint, Event, HeldEvent, Impression, Item, Visitor
+from ecomrec_django.learning.past import Past
+from ecomrec_django.models import Checkpoint, Event, HeldEvent, Impression, Item, Profile, Visitor
 from ecomrec_django.pipeline.history import export_history, folder
 from ecomrec_django.tracking.orders import import_purchases, join_guest
 from ecomrec_django.tracking.reviews import import_reviews
@@ -38,7 +39,7 @@ def files() -> dict[str, tuple[bytes, int]]:
 def kept(key: str) -> list[tuple]:
     """All rows of one visitor in the database."""
     rows = [list(Visitor.objects.filter(key=key).values_list())]
-    for model in (Event, HeldEvent, Impression):
+    for model in (Event, HeldEvent, Impression, Profile):
         rows.append(list(model.objects.filter(visitor__key=key).order_by("pk").values_list()))
     return rows
 
@@ -88,5 +89,6 @@ def people(shop, db, monkeypatch):
         now = timezone.now() - timedelta(minutes=5)
         HeldEvent.objects.create(visitor=visitor, external_id="x", kind="view_item", time=now, key=f"seen:{number}")
         Impression.objects.create(visitor=visitor, item=item, strategy="s", position=1, time=now, key=f"i{number}")
+        Profile.objects.create(visitor=visitor, past=Past.empty().packed(), until=JUNE)
     export_history()
     return shop

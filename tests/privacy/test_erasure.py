@@ -6,7 +6,18 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from ecomrec_django.errors import TrainingError
-from ecomrec_django.models import Checkpoint, Erasure, Event, GuestOrder, HeldEvent, Impression, Item, Kind, Visitor
+from ecomrec_django.models import (
+    Checkpoint,
+    Erasure,
+    Event,
+    GuestOrder,
+    HeldEvent,
+    Impression,
+    Item,
+    Kind,
+    Profile,
+    Visitor,
+)
 from ecomrec_django.pipeline import history as history_module
 from ecomrec_django.pipeline.history import export_history, rebuild_history
 from ecomrec_django.pipeline.lock import only_one
@@ -33,7 +44,14 @@ def test_the_receipt_says_what_was_removed_and_the_history_waits_for_a_worker(pe
     pks = sorted(Visitor.objects.filter(key__in=[ANNA, token_key(COOKIE)]).values_list("pk", flat=True))
     receipt = erase([ANNA])
     # Three purchases, a refund, a review, and a view of the cookie that joined.
-    assert receipt.removed == {"events": 6, "held_events": 1, "impressions": 1, "guest_orders": 0, "visitors": 2}
+    assert receipt.removed == {
+        "events": 6,
+        "held_events": 1,
+        "impressions": 1,
+        "guest_orders": 0,
+        "profiles": 1,
+        "visitors": 2,
+    }
     assert (receipt.pending, receipt.completed) == (pks, None)
     assert receipt.key == ANNA
     assert any(row[1] in pks for row in history())
@@ -81,7 +99,14 @@ def test_a_guests_order_that_was_exported_before_it_was_theirs_leaves_the_histor
     assert Event.objects.get(key="purchase:6").visitor.key == CLEO
     assert [row[1] for row in history() if row[8] == "o5"] == [0]
     receipt = erase([CLEO])
-    assert receipt.removed == {"events": 2, "held_events": 1, "impressions": 1, "guest_orders": 1, "visitors": 1}
+    assert receipt.removed == {
+        "events": 2,
+        "held_events": 1,
+        "impressions": 1,
+        "guest_orders": 1,
+        "profiles": 1,
+        "visitors": 1,
+    }
     finish_erasures()
     receipt.refresh_from_db()
     assert receipt.removed["history"] == 2
@@ -304,11 +329,13 @@ def test_many_rows_go_in_chunks_of_bounded_size(people, monkeypatch):
 
 def test_every_model_that_refers_to_a_visitor_is_erased_and_exported():
     """Whoever adds one names it in both lists."""
-    relations = [field for field in Visitor._meta.get_fields(include_hidden=True) if field.one_to_many]
+    relations = [
+        field for field in Visitor._meta.get_fields(include_hidden=True) if field.one_to_many or field.one_to_one
+    ]
     models = {relation.related_model for relation in relations} - {Visitor}
     assert models == set(PLACES.values())
     assert models == {section.model for section in SECTIONS.values()}
-    assert {Event, HeldEvent, Impression, GuestOrder} <= models
+    assert {Event, HeldEvent, Impression, GuestOrder, Profile} <= models
 
 
 def test_a_receipt_names_nobody(people):

@@ -8,17 +8,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ecomrec_django.conf import conf
-from ecomrec_django.models import Category, Item, OfferList, Override, Publication
+from ecomrec_django.models import Category, Item, OfferList, Override, Publication, Segment
 from ecomrec_django.pipeline.publish import rollback
 from ecomrec_django.serving.failures import failures
 from ecomrec_django.serving.offers import examine, offers
 from ecomrec_django.serving.page import Page
 from ecomrec_django.serving.stored import forget
+from ecomrec_django.serving.tokens import open_block
 from ecomrec_django.strategies.base import Offer, Reason, encode_offers
 from ecomrec_django.testing import override_ecomrec, publish_offers
 from tests.hosts.models import IntegerProduct, SlugProduct, UUIDProduct
 
 from .catalogs import CartCatalog
+from .shoppers import asking, remember
 
 
 def shown(request, strategy="bought_with", anchors=("1",), limit=4):
@@ -29,13 +31,14 @@ def publish(*items, strategy="bought_with", anchor="1"):
     return publish_offers({strategy: {anchor: list(items)}})
 
 
-def override(action, offer, position=1):
+def override(action, offer, position=1, segment=None):
     Override.objects.create(
         strategy="bought_with",
         anchor=Item.objects.get(external_id="1"),
         offer=Item.objects.get_or_create(external_id=offer, defaults={"title": offer})[0],
         action=action,
         position=position,
+        segment=segment,
     )
     forget()
 
@@ -230,6 +233,98 @@ class TestABlock:
         ]
 
 
+class TestAnOverrideForASegment:
+    """Token a… is of the gourmets, token b… of the savers, c… of no segment, d… is unknown."""
+
+    @pytest.fixture(autouse=True)
+    def _shoppers(self, host):
+        publish("2", "3", "4")
+        self.gourmets = Segment.objects.create(label=1, described="gourmets")
+        for letter, segment in (("a", self.gourmets), ("b", Segment.objects.create(label=2)), ("c", None)):
+            remember("9", letter * 32, segment)
+
+    def seen_by(self, letter, consent="yes"):
+        return shown(asking(letter * 32, consent))
+
+    def test_pins_for_its_shoppers_alone(self):
+        override("pin", "8", segment=self.gourmets)
+        assert self.seen_by("a") == ["8", "2", "3", "4"]
+        for letter in ("b", "c", "d"):
+            assert self.seen_by(letter) == ["2", "3", "4"]
+
+    def test_blocks_for_its_shoppers_alone(self):
+        override("block", "2", segment=self.gourmets)
+        assert self.seen_by("a") == ["3", "4"]
+        for letter in ("b", "c", "d"):
+            assert self.seen_by(letter) == ["2", "3", "4"]
+
+    def test_stands_among_those_for_everybody_in_the_merchants_order(self):
+        override("pin", "7", 1)
+        override("pin", "8", 2, self.gourmets)
+        override("pin", "6", 3)
+        assert self.seen_by("a") == ["7", "8", "6", "2"]
+        assert self.seen_by("b") == ["7", "6", "2", "3"]
+
+    @pytest.mark.parametrize("consent", ["no", ""])
+    def test_holds_for_nobody_who_does_not_agree(self, consent, django_assert_num_queries):
+        override("pin", "8", 1, self.gourmets)
+        override("block", "2", 1, self.gourmets)
+        # Lists and products; nobody looks who it is.
+        with django_assert_num_queries(2):
+            assert self.seen_by("a", consent) == ["2", "3", "4"]
+
+    def test_holds_for_its_shoppers_alone_though_the_list_is_cached(self):
+        override("pin", "8", segment=self.gourmets)
+        for _ in range(2):
+            assert self.seen_by("a") == ["8", "2", "3", "4"]
+            assert self.seen_by("b") == ["2", "3", "4"]
+
+    def test_costs_one_query_to_see_who_asks_and_only_where_there_is_one(self, django_assert_num_queries):
+        with django_assert_num_queries(2):
+            self.seen_by("a")
+        override("pin", "8", segment=self.gourmets)
+        with django_assert_num_queries(3):
+            self.seen_by("a")
+
+    def test_is_not_kept_for_a_request_without_a_browser(self):
+        override("pin", "8", segment=self.gourmets)
+        assert shown(None) == ["2", "3", "4"]
+
+
+class TestBesideAnEmptyCart:
+    @pytest.fixture(autouse=True)
+    def _bestsellers(self, host):
+        publish_offers({"bought_with": {"1": ["2"]}, "for_you": {"": ["5", "6"]}})
+
+    @pytest.mark.parametrize("strategy", ["bought_with", "upgrade_to"])
+    def test_stands_what_everybody_likes_and_says_so(self, request_, strategy):
+        block = offers(request_, strategy)
+        assert block.strategy == "for_you"
+        assert [offer.item for offer in block.offers] == ["5", "6"]
+        assert open_block(block.token)[1:] == ("for_you", block.release, "", "", ["5", "6"])
+
+    def test_and_beside_a_full_one_what_goes_with_it(self, request_):
+        request_.cart_ids = ["1"]
+        block = offers(request_, "bought_with")
+        assert (block.strategy, [offer.item for offer in block.offers]) == ("bought_with", ["2"])
+
+    def test_a_cart_whose_items_have_no_offers_has_none(self, request_):
+        request_.cart_ids = ["30"]
+        assert not offers(request_, "bought_with")
+
+    def test_no_product_at_all_is_no_empty_cart(self, request_):
+        assert not offers(request_, "bought_with", [])
+
+    def test_costs_two_queries(self, request_, django_assert_num_queries):
+        with django_assert_num_queries(2):
+            assert offers(request_, "bought_with")
+
+    def test_stands_nothing_in_a_shop_that_has_no_such_strategy(self, request_):
+        with override_ecomrec(STRATEGIES={"bought_with": "tests.serving.catalogs.Any"}):
+            assert not offers(request_, "bought_with")
+        assert not failures
+
+
 @pytest.mark.parametrize("name", ["UUID", "Slug"])
 def test_keys_of_any_kind_work(host, request_, name):
     model = {"UUID": UUIDProduct, "Slug": SlugProduct}[name]
@@ -283,7 +378,7 @@ def test_a_web_process_imports_no_learner():
         "from importlib import import_module; from django.conf import settings; import_module(settings.ROOT_URLCONF)\n"
         "from django.template import Context, Template\n"
         "from django.test import RequestFactory\n"
-        "block = Template('{% load ecomrec %}{% bought_with \"1\" %}')\n"
+        "block = Template('{% load ecomrec %}{% bought_with \"1\" %}{% for_you %}')\n"
         "block.render(Context({'request': RequestFactory().get('/')}))\n"
         "print(json.dumps(sorted({'tensorflow', 'duckdb', 'sklearn', 'pyarrow', 'scipy'} & sys.modules.keys())))"
     )

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -111,3 +112,41 @@ def transactional_page(client):
         Product.objects.create(sku="written-before", title="t")
         with connection.execute_wrapper(without_tables):
             return client.get("/product/tent/")
+
+
+def for_you(client, address="/"):
+    return block(client, address, "for_you")
+
+
+def test_the_home_page_and_an_account_without_orders_show_what_sells(client):
+    assert for_you(client)[:3] == ["tent", "pegs", "lamp"]
+    client.force_login(User.objects.create_user("newcomer"))
+    assert for_you(client, reverse("orders"))[:3] == ["tent", "pegs", "lamp"]
+    assert not failures
+
+
+def test_an_empty_cart_shows_what_sells_and_a_full_one_what_goes_with_it(client):
+    assert for_you(client, reverse("cart"))[:3] == ["tent", "pegs", "lamp"]
+    client.post(reverse("cart-add"), {"sku": "tent"})
+    assert for_you(client, reverse("cart")) == []
+    assert block(client, reverse("cart"), "bought_with")[:2] == ["pegs", "lamp"]
+
+
+def test_the_first_page_of_a_long_shelf_shows_the_best_of_it_alone(client, monkeypatch):
+    address = reverse("category", args=["tents"])
+    assert for_you(client, address) == []
+    monkeypatch.setattr("example_shop.views.catalog.PAGE_SIZE", 2)
+    found = for_you(client, address)
+    assert found[0] == "tent"
+    assert set(found) == {"tent", "tent-light", "tent-storm"}
+    assert for_you(client, f"{address}?page=2") == []
+
+
+def test_the_block_of_a_category_costs_the_page_two_queries_and_then_one(client, monkeypatch):
+    monkeypatch.setattr("example_shop.views.catalog.PAGE_SIZE", 2)
+    counts = []
+    for address in ("/category/tents/", "/category/tents/", "/category/tents/?page=2"):
+        with CaptureQueriesContext(connection) as queries:
+            client.get(address)
+        counts.append(len(queries))
+    assert [count - counts[-1] for count in counts] == [2, 1, 0]

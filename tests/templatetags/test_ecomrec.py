@@ -4,15 +4,20 @@ from pathlib import Path
 
 import pytest
 from django.contrib.staticfiles import finders
+from django.db import connection
+from django.http import HttpResponse
 from django.template import Context, Template
 from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from ecomrec_django.models import Release
 from ecomrec_django.serving.failures import failures
 from ecomrec_django.serving.tokens import open_block, open_item
-from ecomrec_django.testing import publish_offers
+from ecomrec_django.testing import override_ecomrec, publish_offers
+from ecomrec_django.tracking.middleware import TrackingMiddleware
 from tests.hosts.models import IntegerProduct
+from tests.serving.shoppers import asking, remember
 
 
 def render(source, **context):
@@ -156,3 +161,107 @@ def test_the_script_is_small_and_keeps_its_hands_off_cookies_and_storage():
     assert len(gzip.compress(script.encode())) < 2048
     for word in ("cookie", "localStorage", "sessionStorage", "indexedDB", "eval(", "innerHTML", "new Function"):
         assert word not in re.sub(r"//.*", "", script)
+
+
+MILK = "Food > Dairy > Milk"
+FOR_YOU = {"": ["2", "3", "4"], "Food > Dairy": ["5", "6"], MILK: ["5"], "Home": ["7"]}
+PERSONAL_TABLES = ("ecomrec_visitor", "ecomrec_profile", "ecomrec_event")
+
+
+def products(html):
+    return re.findall(r"/product/(\d+)/", html)
+
+
+class Node:
+    """A category of a shop that keeps its tree in objects."""
+
+    def __init__(self, name, parent=None):
+        self.name, self.parent = name, parent
+
+
+class TestForYou:
+    @pytest.fixture(autouse=True)
+    def _bestsellers(self, host):
+        publish_offers({"for_you": FOR_YOU, "bought_with": {"1": ["8"]}})
+
+    def page(self, source, request, **context):
+        """The answer to ``request``, through the middleware, of a view that touches neither session nor account."""
+        page = TrackingMiddleware(lambda request: HttpResponse(render(source, request=request, **context)))
+        return page(request)
+
+    def test_shows_the_bestsellers_to_somebody_of_whom_nothing_is_known(self, request_):
+        html = render("{% for_you %}", request=request_)
+        assert products(html) == ["2", "3", "4"]
+        assert "For you</h2>" in html
+        assert open_block(re.search(r'data-ecomrec-block="([^"]+)"', html)[1])[1:] == (
+            "for_you", Release.objects.latest("pk").pk, "", "", ["2", "3", "4"]
+        )  # fmt: skip
+
+    @pytest.mark.parametrize(
+        "category",
+        [MILK, ("Food", "Dairy", "Milk"), Node("Milk", Node("Dairy", Node("Food")))],
+        ids=["text", "names", "node"],
+    )
+    def test_of_a_need_shows_that_needs_alone(self, category, request_):
+        assert products(render("{% for_you category %}", category=category, request=request_)) == ["5"]
+
+    def test_of_an_aisle_shows_what_is_of_all_its_needs(self, request_):
+        assert products(render("{% for_you 'Food > Dairy' %}", request=request_)) == ["5", "6"]
+
+    @pytest.mark.parametrize("category", ["Food > Dairy > Cheese", "Milk", "food > dairy", "x" * 2000])
+    def test_of_a_category_that_nothing_is_known_of_shows_nothing(self, category, request_):
+        assert render("{% for_you category %}", category=category, request=request_) == ""
+        assert not failures
+
+    @pytest.mark.parametrize("category", [None, "", ()])
+    def test_of_no_category_is_of_the_whole_shop(self, category, request_):
+        assert products(render("{% for_you category %}", category=category, request=request_)) == ["2", "3", "4"]
+
+    def test_takes_a_title_and_a_limit(self, request_):
+        html = render("{% for_you limit=2 title='Picked for you' %}", request=request_)
+        assert "Picked for you</h2>" in html
+        assert products(html) == ["2", "3"]
+
+    def test_repeats_nothing_that_the_page_shows_or_the_cart_holds(self, request_):
+        request_.cart_ids = ["3"]
+        publish_offers({"for_you": FOR_YOU, "bought_with": {"1": ["2"]}})
+        html = render("{% bought_with '1' %}|{% for_you %}", request=request_)
+        assert [products(part) for part in html.split("|")] == [["2"], ["4"]]
+
+    @pytest.mark.parametrize("consent", ["no", ""])
+    def test_looks_at_nobody_who_did_not_agree_and_leaves_the_page_to_shared_caches(self, consent):
+        remember("9")
+        with CaptureQueriesContext(connection) as queries:
+            answer = self.page("{% for_you %}{% for_you 'Home' %}", asking(consent=consent))
+        assert products(answer.content.decode()) == ["2", "3", "4", "7"]
+        # The lists and the products of either block.
+        assert len(queries) == 4
+        assert not [query for query in queries if any(table in query["sql"] for table in PERSONAL_TABLES)]
+        assert not answer.has_header("Vary")
+        assert not answer.has_header("Cache-Control")
+
+    def test_looks_at_who_agreed_once_a_page_and_keeps_it_from_shared_caches(self, django_assert_num_queries):
+        remember("9")
+        with django_assert_num_queries(3):
+            answer = self.page("{% for_you %}", asking())
+        assert answer["Vary"] == "Cookie"
+        assert "private" in answer["Cache-Control"]
+        with override_ecomrec(CACHE_SECONDS=0), django_assert_num_queries(3 + 2):
+            self.page("{% for_you %}{% for_you 'Home' %}", asking())
+        # The lists are cached by now.
+        with django_assert_num_queries(2):
+            self.page("{% for_you %}", asking())
+
+    def test_costs_two_queries_for_who_agreed_and_has_no_name_yet(self, django_assert_num_queries):
+        with django_assert_num_queries(2):
+            answer = self.page("{% for_you %}", asking(token=""))
+        assert products(answer.content.decode()) == ["2", "3", "4"]
+        # With the next page they may have one.
+        assert answer["Vary"] == "Cookie"
+
+    def test_stands_in_for_offers_beside_an_empty_cart_under_a_title_of_its_own(self, request_):
+        html = render("{% bought_with cart title='Goes with your cart' %}", cart=object(), request=request_)
+        assert products(html) == ["2", "3", "4"]
+        assert "ecomrec-for_you" in html
+        assert "For you</h2>" in html
+        assert "Goes with your cart" not in html
