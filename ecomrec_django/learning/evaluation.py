@@ -13,6 +13,8 @@ from ..errors import DataError
 from .bootstrap import Interval, intervals
 
 BASELINE = "popularity"
+# Variants that no shopper is shown: they tell what the others are worth.
+COMPARED = (BASELINE, "own")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import hypot
 
 from .bootstrap import Interval, Z
-from .evaluation import Evaluation, Size, baseline_of, task_of
+from .evaluation import COMPARED, Evaluation, Size, baseline_of, task_of
 
 # Fewer say too little. Customers, because the cases of one of them say nearly the same.
 MIN_CASES = 100
@@ -80,13 +80,16 @@ class Unjudged:
 def refusals(new: Evaluation, current: Evaluation | None) -> list[Refusal]:
     """Why ``new`` may not be published in place of ``current``; nothing of a task with too few cases (`unjudged`).
 
-    A method is refused (a) if the 95 % interval of its gain over bestsellers lies below 0, and (b) if its gain is less
-    than the same method's in ``current``: the 95 % interval of their difference lies below 0. Each release is judged on
-    baskets of its own, so that nDCG itself cannot be compared between the two, nor can differences per case be drawn;
-    the standard error is the root of the sum of both squared. Where nothing is worse, either happens once in forty.
+    A method that shoppers are shown is refused (a) if the 95 % interval of its gain over bestsellers lies below 0, and
+    (b) if its gain is less than the same method's in ``current``: the 95 % interval of their difference lies below 0.
+    Each release is judged on baskets of its own, so that nDCG itself cannot be compared between the two, nor can
+    differences per case be drawn; the standard error is the root of the sum of both squared. Where nothing is worse,
+    either happens once in forty.
     """
     found = []
     for method in new.gains:
+        if method.partition(":")[2] in COMPARED:
+            continue
         figures = Figures.of(new, method)
         if figures is None:
             continue

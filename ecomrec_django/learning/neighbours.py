@@ -129,4 +129,4 @@ def liked_by_neighbours(neighbours: csr_matrix, matrix: csr_matrix, k: int) -> c
     shares = (diags(1 / np.maximum(weight, 1e-12)) @ neighbours).tocsr()
     step = max(_CELLS // max(matrix.shape[1], 1), 1)
     parts = [top_k(shares[at : at + step] @ matrix, k) for at in range(0, shares.shape[0], step)]
-    return vstack(parts).tocsr() if parts else csr_matrix((0, matrix.shape[1]), dtype=np.float32)
+    return vstack(parts).tocsr() if parts else csr_matrix(matrix.shape, dtype=np.float32)

@@ -13,8 +13,9 @@ import numpy as np
 from ..conf import conf
 from ..errors import TrainingError
 from ..learning.artifact import Model, Names
-from ..learning.evaluation import Evaluation, Task
-from ..learning.fusion import Ranker, Sample, Slice, fit, ranked, sample, unknown
+from ..learning.bootstrap import intervals
+from ..learning.evaluation import Evaluation, Task, per_case
+from ..learning.fusion import Cases, Ranker, Sample, Slice, fit, ranked, sample, unknown
 from ..learning.interactions import IdMap
 from ..learning.interests import Fitted, Weights, fit_weights
 from ..learning.knowledge import Knowledge, goods_of, grouped, newest_day, split
@@ -149,11 +150,12 @@ class _Replay:
     def _judge(
         self,
         slices: Mapping[str, Slice],
-        rankers: Mapping[str, Ranker],
+        rankers: dict[str, Ranker],
         as_of: TrainingData,
         known: Knowledge,
         moment: int,
     ) -> Evaluation:
+        """Scores of all methods; those of ``rankers`` that foretell no better than the lists lose their skill."""
         lists = {strategy.task: strategy.make(as_of) for strategy in self.strategies.values() if strategy.adds}
         signals: dict[str, list[tuple[str, float]]] = {}
         tasks = []
@@ -166,14 +168,31 @@ class _Replay:
                 f"{task}:popularity": judge.popular(),
                 f"{task}:own": judge.own(),
             }
-            if task in rankers and rankers[task].useful:
-                offers[f"{task}:personal"], signals[task] = judge.personal(rankers[task])
             # Each guest is a customer of its own.
             customers = np.where(cases.shopper >= 0, cases.shopper, -1 - np.arange(len(cases)))
+            offers[f"{task}:personal"] = offers[task]
+            if task in rankers and rankers[task].useful:
+                found, added = judge.personal(rankers[task])
+                if _better(found, offers[task], cases, customers, len(known.facts.need)):
+                    offers[f"{task}:personal"], signals[task] = found, added
+                else:
+                    # Then known shoppers see the lists, as everybody does.
+                    rankers[task] = replace(rankers[task], skill=0.0)
             tasks.append(Task(offers, cases.targets, customers))
         since, until = (datetime.fromtimestamp(at, UTC).isoformat() for at in (moment, int(self.events.time[-1])))
         facts = known.facts
         return Evaluation.of(tasks, facts.baskets, facts.price, since, until, K, signals)
+
+
+def _better(
+    found: Sequence[np.ndarray], listed: Sequence[np.ndarray], cases: Cases, customers: np.ndarray, items: int
+) -> bool:
+    """Whether the offers ``found`` surely have the higher nDCG: the 95 % interval of the difference lies above 0."""
+    if not len(cases):
+        return False
+    ndcg = [per_case(offers, cases.targets, np.ones(items), K)["ndcg"] for offers in (found, listed)]
+    (difference,) = intervals((ndcg[0] - ndcg[1])[:, None], customers)
+    return difference.low > 0
 
 
 def _fitted(one: Sample) -> Ranker | None:

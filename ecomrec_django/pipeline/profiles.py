@@ -36,9 +36,8 @@ def known_segments(aisles: np.ndarray) -> list[Stored]:
 
 def store_segments(segments: Segments, aisles: np.ndarray) -> dict[int, int]:
     """Write the rows of what was found, and empty those of what was not; returns Segment.pk by label."""
-    names = dict(Category.objects.filter(pk__in=aisles[aisles > 0].tolist()).values_list("pk", "name"))
+    by_number = aisle_names(aisles)
     paths = dict(Category.objects.filter(pk__in=aisles[aisles > 0].tolist()).values_list("pk", "path"))
-    by_number = {number: names[pk] for number, pk in enumerate(aisles.tolist()) if pk in names}
     pks = {str(number): int(pk) for number, pk in enumerate(aisles.tolist())}
     with transaction.atomic():
         Segment.objects.exclude(label__in=[found.label for found in segments.found]).update(size=0)
@@ -54,6 +53,12 @@ def store_segments(segments: Segments, aisles: np.ndarray) -> dict[int, int]:
                 },
             )
     return dict(Segment.objects.values_list("label", "pk"))
+
+
+def aisle_names(aisles: np.ndarray) -> dict[int, str]:
+    """Names by this training's aisle numbers, of those that are categories."""
+    names = dict(Category.objects.filter(pk__in=aisles[aisles > 0].tolist()).values_list("pk", "name"))
+    return {number: names[pk] for number, pk in enumerate(aisles.tolist()) if pk in names}
 
 
 def _renamed(centre: dict[str, float], names: dict[str, int]) -> dict[str, float]:

@@ -121,22 +121,13 @@ class _Training:
 
     def _learn(self, history: HistoryReport, items: pa.Table) -> tuple[list[Made], Learned | None]:
         """The lists of all strategies, and what was learned of shoppers; none where there is nothing to learn from."""
-        from ..learning.engine import Engine
-        from ..learning.interactions import HISTORY
         from .personal import aisles, learn
         from .profiles import known_segments
 
         made: list[Made] = []
         if items.num_rows == 0:
             return made, None
-        data = TrainingData(
-            engine=Engine(memory=conf.MEMORY, threads=conf.THREADS),
-            events=str(folder()) if history.total else schema(HISTORY).empty_table(),
-            items=items,
-            visitors=visitors_table(),
-            until=self.until,
-            progress=self.report,
-        )
+        data = training_data(history, items, self.until, self.report)
         for name, strategy in self.strategies.items():
             with self.report.stage(name, SHARES["strategy"]):
                 lists = strategy.make(data)
@@ -223,6 +214,23 @@ class _Training:
         self.run.finished = timezone.now()
         self.run.message = " ".join(said)
         self.run.save()
+
+
+def training_data(
+    history: HistoryReport, items: pa.Table, until: datetime, progress: Callable[[int, int], None]
+) -> TrainingData:
+    """All that may be learned from of the ``items`` (columns ITEMS): the exported history before ``until``."""
+    from ..learning.engine import Engine
+    from ..learning.interactions import HISTORY
+
+    return TrainingData(
+        engine=Engine(memory=conf.MEMORY, threads=conf.THREADS),
+        events=str(folder()) if history.total else schema(HISTORY).empty_table(),
+        items=items,
+        visitors=visitors_table(),
+        until=until,
+        progress=progress,
+    )
 
 
 def items_table(items: QuerySet[Item] | None = None) -> pa.Table:

@@ -145,6 +145,9 @@ def _personally(
             if not rules.task or page.known is None:
                 return listed
             category = next((one.category for one in stored.values()), 0) or None
+            if not rules.needs_anchor and category is None and "" not in stored:
+                # A category that nothing is known of is not the whole shop.
+                return listed
             found = personal(page.known, rules, anchors, listed, category)
             return listed if found is None else found
         except Exception as error:

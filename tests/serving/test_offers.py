@@ -325,6 +325,35 @@ class TestBesideAnEmptyCart:
         assert not failures
 
 
+class TestForYouOfAKnownShopper:
+    """Whose ranker would offer product 9 of anything."""
+
+    @pytest.fixture(autouse=True)
+    def asked(self, host, monkeypatch):
+        publish_offers({"for_you": {"": ["5"], "Food > Milk": ["6"]}})
+        asked = []
+
+        def personal(known, rules, anchors, listed, category):
+            asked.append(category and Category.objects.get(pk=category).path)
+            return [Offer("9", 1.0, Reason.AGAIN, 0, ()), *listed]
+
+        monkeypatch.setattr(Page, "known", object())
+        monkeypatch.setattr("ecomrec_django.serving.offers.personal", personal)
+        return asked
+
+    def shown(self, category=None):
+        return [offer.item for offer in offers(asking(), "for_you", [], category=category).offers]
+
+    def test_ranks_the_whole_shop_or_a_category(self, asked):
+        assert self.shown() == ["9", "5"]
+        assert self.shown("Food > Milk") == ["9", "6"]
+        assert asked == [None, "Food > Milk"]
+
+    def test_takes_no_category_that_nothing_is_known_of_for_the_whole_shop(self, asked):
+        assert self.shown("Food > Cheese") == []
+        assert asked == []
+
+
 @pytest.mark.parametrize("name", ["UUID", "Slug"])
 def test_keys_of_any_kind_work(host, request_, name):
     model = {"UUID": UUIDProduct, "Slug": SlugProduct}[name]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
-from uuid import uuid4
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ...errors import EcomrecError
 from ...serving.batch import BatchRequest, parse, recommend
 from ...serving.reasons import sentence
+from ._files import whole
 from ._progress import Bar
 
 REQUIRED = ("request", "strategy", "items")
@@ -82,17 +81,11 @@ class Command(BaseCommand):
 
 def _write(path: Path, header: tuple[str, ...], rows: Iterator[tuple[Any, ...]]) -> int:
     """Write a CSV file whole or not at all; returns the number of rows."""
-    made = path.with_name(f".{path.name}.{uuid4().hex}")
     count = 0
-    try:
-        with open(made, "x", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(header)
-            for row in rows:
-                writer.writerow(row)
-                count += 1
-        os.replace(made, path)
-    except BaseException:
-        made.unlink(missing_ok=True)
-        raise
+    with whole(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        for row in rows:
+            writer.writerow(row)
+            count += 1
     return count

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils.dateparse import parse_date, parse_datetime
 
 from ...errors import EcomrecError
 from ...tasks import run_training
+from ._moment import moment
 from ._progress import Bar
 
 
@@ -21,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--publish", action="store_true", help="show the release to shoppers")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        until = _moment(options["until"]) if options["until"] is not None else None
+        until = moment(options["until"]) if options["until"] is not None else None
         try:
             with Bar("%", total=100) as bar:
                 run = run_training(until, options["publish"], bar.percent)
@@ -31,16 +30,3 @@ class Command(BaseCommand):
             raise CommandError(f'{error}. Training needs: pip install "ecomrec-django[learn]".') from error
         seconds = ", ".join(f"{stage} {taken}" for stage, taken in run.metrics.get("seconds", {}).items())
         self.stdout.write(f"{run.message}\nSeconds: {seconds}.")
-
-
-def _moment(text: str) -> datetime:
-    """An ISO-8601 time, or a day; without a zone it is UTC. Raises CommandError."""
-    try:
-        moment = parse_datetime(text)
-        if moment is None and (day := parse_date(text)):
-            moment = datetime(day.year, day.month, day.day)
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise CommandError(f'--until {text!r} is not an ISO-8601 time, such as "2017-10-01" or "2017-10-01T12:00:00Z".')
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

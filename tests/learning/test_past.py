@@ -1,0 +1,167 @@
+"""What one shopper did: into one field and out again, and put together from its parts."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecomrec_django.errors import DataError
+from ecomrec_django.learning.interactions import KINDS, IdMap
+from ecomrec_django.learning.past import MOST_ACTS, MOST_LINES, PURCHASE, Past
+
+VIEW, REVIEW = KINDS.index("view_item"), KINDS.index("review")
+# Halves of stars and quarters of days, which few bits hold exactly.
+event = st.tuples(
+    st.integers(1, 2**40),
+    st.integers(0, len(KINDS) - 1),
+    st.integers(40_000, 120_000).map(lambda quarter: quarter / 4),
+    st.integers(0, 5),
+    st.one_of(st.just(np.nan), st.integers(2, 10).map(lambda half: half / 2)),
+)
+liked = st.lists(st.tuples(st.integers(1, 2**40), st.integers(1, 8).map(lambda part: part / 8)), max_size=4)
+
+
+def past(events, liked=(), segment=0) -> Past:
+    """From rows (item, kind, day, basket, rating)."""
+    item, kind, day, basket, rating = (np.array([row[at] for row in events]) for at in range(5))
+    return Past.of(
+        item.astype(np.int64),
+        kind.astype(np.int8),
+        day.astype(np.float64),
+        basket.astype(np.int64),
+        rating.astype(np.float64),
+        (np.array([row[0] for row in liked], np.int64), np.array([row[1] for row in liked], np.float64)),
+        segment,
+    )
+
+
+def purchases(*rows) -> Past:
+    """From (item, day, basket)."""
+    return past([(item, PURCHASE, day, basket, np.nan) for item, day, basket in rows])
+
+
+def same(one: Past, other: Past) -> bool:
+    return one.segment == other.segment and all(
+        values.dtype == getattr(other, name).dtype and np.array_equal(values, getattr(other, name), equal_nan=True)
+        for name, values in vars(one).items()
+        if name not in ("segment", "rating", "liked_by")
+    )
+
+
+def grouped(of: Past) -> set[frozenset[int]]:
+    """The rows that lie in one basket."""
+    return {frozenset(np.flatnonzero(of.basket == number).tolist()) for number in set(of.basket.tolist()) - {-1}}
+
+
+@given(st.lists(event, max_size=30), liked, st.integers(0, 2**16 - 1))
+def test_what_is_packed_comes_out_as_it_was(events, likings, segment):
+    one = past(events, likings, segment)
+    other = Past.unpacked(one.packed())
+    assert same(one, other)
+    assert np.array_equal(one.rating, other.rating, equal_nan=True)
+    assert np.array_equal(one.liked_by, other.liked_by)
+
+
+@given(st.lists(event, max_size=30))
+def test_events_come_in_the_order_of_time_and_baskets_by_their_first_line(events):
+    one = past(events)
+    assert (np.diff(one.day) >= 0).all()
+    bought = one.basket >= 0
+    assert (bought == (one.kind == PURCHASE)).all()
+    seen = one.basket[bought]
+    first = np.unique(seen, return_index=True)[1]
+    assert (np.diff(first) > 0).all()
+    assert sorted(set(seen.tolist())) == list(range(len(first)))
+    assert len(first) == len({basket for _, kind, _, basket, _ in events if kind == PURCHASE})
+
+
+def test_nobody_is_packed_and_comes_out_again():
+    assert same(Past.unpacked(Past.empty().packed()), Past.empty())
+    assert len(Past.unpacked(Past.empty().packed())) == 0
+
+
+@pytest.mark.parametrize("largest", [2**31 - 1, 2**31, 2**62])
+@pytest.mark.parametrize("which", ["bought", "liked"])
+def test_large_ids_come_out_whole_and_small_ones_take_half_the_room(largest, which):
+    one = past([(7, PURCHASE, 1.0, 0, np.nan)], [(8, 0.5)])
+    large = (
+        past([(largest, PURCHASE, 1.0, 0, np.nan)], [(8, 0.5)])
+        if which == "bought"
+        else past([(7, PURCHASE, 1.0, 0, np.nan)], [(largest, 0.5)])
+    )
+    assert same(Past.unpacked(large.packed()), large)
+    assert len(large.packed()) - len(one.packed()) == (8 if largest >= 2**31 else 0)
+
+
+def test_of_who_did_more_than_fits_the_latest_stays():
+    days = np.arange(MOST_LINES + 10)
+    lines = [(number, PURCHASE, float(day), number, np.nan) for number, day in enumerate(days)]
+    views = [(10_000 + number, VIEW, number + 0.5, 0, np.nan) for number in range(MOST_ACTS + 10)]
+    kept = Past.unpacked(past([*lines, *views]).packed())
+    assert kept.item[kept.kind == PURCHASE].tolist() == list(range(10, MOST_LINES + 10))
+    assert kept.item[kept.kind == VIEW].tolist() == list(range(10_010, 10_010 + MOST_ACTS))
+    assert (np.diff(kept.day) >= 0).all()
+
+
+@given(st.binary(max_size=80))
+def test_other_bytes_are_refused(data):
+    with pytest.raises(DataError, match="train again"):
+        Past.unpacked(data)
+
+
+@given(st.lists(event, min_size=1, max_size=5), st.data())
+def test_cut_and_lengthened_bytes_and_those_of_another_version_are_refused(events, data):
+    packed = past(events).packed()
+    cut = data.draw(st.integers(0, len(packed) - 1))
+    for wrong in (packed[:cut], packed + b"\0", b"\x63" + packed[1:], packed[:1] + b"\x05" + packed[2:]):
+        with pytest.raises(DataError, match="cannot be read: train again"):
+            Past.unpacked(wrong)
+
+
+def test_what_came_later_is_added_with_baskets_of_its_own():
+    one = purchases((1, 10.0, 5), (2, 10.0, 5), (1, 11.0, 9))
+    item, kind = np.array([3, 4, 5, 6]), np.array([PURCHASE, PURCHASE, VIEW, PURCHASE], np.int8)
+    other = one.later(item, kind, np.array([13.0, 12.0, 12.5, 13.0]), np.array([0, 5, 0, 0]))
+    assert other.item.tolist() == [1, 2, 1, 4, 5, 3, 6]
+    assert other.basket.tolist() == [0, 0, 1, 2, -1, 3, 3]
+    assert np.isnan(other.rating).all()
+    assert len(one) == 3
+    nothing = np.empty(0, np.int64)
+    assert one.later(nothing, nothing, nothing, nothing) is one
+
+
+def test_what_came_later_than_nothing_is_all_there_is():
+    found = Past.empty().later(np.array([3]), np.array([PURCHASE], np.int8), np.array([1.0]), np.array([8]))
+    assert (found.item.tolist(), found.basket.tolist()) == ([3], [0])
+
+
+@given(st.lists(event, max_size=10), st.lists(event, max_size=10))
+def test_two_joined_hold_the_events_of_both_in_order_and_no_basket_of_one_is_the_others(one, other):
+    first, second = past(one, [(7, 0.5)], 3), past(other, [(9, 1.0)], 4)
+    joined = first.joined(second)
+    rows = sorted(zip(joined.item.tolist(), joined.kind.tolist(), joined.day.tolist(), strict=True))
+    assert rows == sorted((item, kind, day) for item, kind, day, _, _ in [*one, *other])
+    assert (np.diff(joined.day) >= 0).all()
+    assert len(grouped(joined)) == len(grouped(first)) + len(grouped(second))
+    assert sorted(map(len, grouped(joined))) == sorted(map(len, [*grouped(first), *grouped(second)]))
+    # Taste and segment are those of the first.
+    assert (joined.segment, joined.liked.tolist()) == (3, [7])
+
+
+def test_items_are_numbered_and_those_unknown_left_out():
+    one = past(
+        [(20, PURCHASE, 1.0, 0, np.nan), (99, PURCHASE, 1.0, 0, np.nan), (30, REVIEW, 2.0, 0, 4.5)],
+        [(30, 0.75), (98, 0.5), (10, 0.25)],
+        6,
+    )
+    found = one.numbered(IdMap(np.array([10, 20, 30])))
+    assert found.item.tolist() == [1, 2]
+    assert found.kind.tolist() == [PURCHASE, REVIEW]
+    assert found.basket.tolist() == [0, -1]
+    assert found.rating.tolist()[1] == 4.5
+    # What is liked is ascending, as those who look it up need it.
+    assert found.liked.tolist() == [0, 2]
+    assert found.liked_by.tolist() == [0.25, 0.75]
+    assert found.segment == 6
+    assert found.of_ids(np.array([10, 20, 30])).item.tolist() == [20, 30]
+    assert len(one.numbered(IdMap(np.array([1])))) == 0
