@@ -15,6 +15,9 @@ PURCHASE = KINDS.index("purchase")
 # The latest of either that are kept: who did more is known well by them.
 MOST_LINES, MOST_ACTS = 3_000, 200
 
+# A float32 tells days of this century to within so much.
+STORED_DAYS = 1 / 256
+
 _HEADER = struct.Struct("<BBHII")
 _VERSION = 1
 _ITEM_TYPES: dict[int, np.dtype[Any]] = {4: np.dtype("<i4"), 8: np.dtype("<i8")}
@@ -92,6 +95,13 @@ class Past:
         item, kind, day, rating = (np.r_[getattr(self, name), getattr(other, name)] for name in names)
         baskets = np.r_[self.basket, shifted]
         return Past.of(item, kind, day, baskets, rating, (self.liked, self.liked_by), self.segment)
+
+    def since(self, day: float) -> Past:
+        """Without the events before ``day``; what lies within STORED_DAYS of it goes too, as `packed` rounds times."""
+        kept = self.day >= day + STORED_DAYS
+        names = ("item", "kind", "day", "basket", "rating")
+        item, kind, when, basket, rating = (getattr(self, name)[kept] for name in names)
+        return Past.of(item, kind, when, basket, rating, (self.liked, self.liked_by), self.segment)
 
     def numbered(self, items: IdMap) -> Past:
         """By item number instead of Item.pk; items that ``items`` does not know are left out."""

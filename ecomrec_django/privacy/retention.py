@@ -12,7 +12,9 @@ from django.db.models import Exists, Max, Min, OuterRef, Q
 from django.utils.dateparse import parse_datetime
 
 from ..errors import DataError
-from ..models import Checkpoint, Event, GuestOrder, HeldEvent, Impression, Omission, Visitor
+from ..learning.facts import DAY
+from ..learning.past import Past
+from ..models import Checkpoint, Event, GuestOrder, HeldEvent, Impression, Omission, Profile, Visitor
 from ..models.bulk import CHUNK, LOOKUP, aware, storable
 from ..pipeline.history import exported, remove_rows
 from ..pipeline.lock import only_one
@@ -81,6 +83,7 @@ def purge(before: datetime, progress: Callable[[int, int], None] | None = None) 
         report.events, report.impressions, report.held_events = (walk.remove(model, before) for model in TIMED)
         report.left_out, _ = Omission.objects.filter(day__lt=storable(before).date()).delete()
         report.visitors = _remove_idle(storable(before))
+        _shorten_profiles(before)
         report.history = remove_rows("time", lambda times: _older(times, before))
     return report
 
@@ -136,6 +139,21 @@ def _remove_idle(before: datetime) -> int:
                 return removed
             _, counts = Visitor.objects.filter(pk__in=some).delete()
             removed += counts[Visitor._meta.label]
+
+
+def _shorten_profiles(before: datetime) -> None:
+    """Take old events out of the profiles, which pages read until the next training writes them anew."""
+    day, last = aware(before).timestamp() / DAY, 0
+    while profiles := list(Profile.objects.filter(pk__gt=last).order_by("pk")[:LOOKUP]):
+        changed = []
+        for profile in profiles:
+            past = Past.unpacked(bytes(profile.past))
+            shorter = past.since(day)
+            if len(shorter) < len(past):
+                profile.past = shorter.packed()
+                changed.append(profile)
+        Profile.objects.bulk_update(changed, ["past"])
+        last = profiles[-1].pk
 
 
 def _older(times: np.ndarray, before: datetime) -> np.ndarray:

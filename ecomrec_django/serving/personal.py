@@ -54,20 +54,23 @@ def personal(
     ranker = known.ranker(strategy)
     if ranker is None or not known.shopper.known:
         return None
-    if not strategy.adds:
-        return _swayed(known, ranker, listed)
     model = known.model
     numbers = model.names.numbers([*anchors, *(offer.item for offer in listed)])
     beside, of_list = numbers[: len(anchors)], numbers[len(anchors) :]
+    # What this shopper has, and nobody buys twice.
+    owned = np.isin(of_list, known.shopper.hidden)
+    listed, of_list = [offer for offer, has in zip(listed, owned, strict=True) if not has], of_list[~owned]
+    if not strategy.adds:
+        return _swayed(known, ranker, listed, of_list)
     beside = beside[beside >= 0][-MOST_ANCHORS:]
     if anchors and not len(beside):
-        return None
+        return listed
     items = candidates(model.facts, known.shopper, beside.tolist())
     if category is not None:
         items = items[(model.needs[items] == category) | (model.aisles[items] == category)]
     items = np.unique(np.r_[items, of_list[of_list >= 0]])
     if not len(items):
-        return None
+        return listed
     found = ranked(ranker, model.facts, known.shopper, beside.tolist(), known.day, conf.DISCOVERY, items)
     own = dict(zip(of_list.tolist(), listed, strict=True))
     offers = [
@@ -83,13 +86,12 @@ def personal(
     return offers
 
 
-def _swayed(known: Known, ranker: Ranker, listed: Sequence[Offer]) -> list[Offer] | None:
-    """``listed`` by score · (chance / mean chance)^SWAY."""
+def _swayed(known: Known, ranker: Ranker, listed: list[Offer], numbers: np.ndarray) -> list[Offer]:
+    """``listed``, whose item numbers are ``numbers``, by score · (chance / mean chance)^SWAY."""
     model = known.model
-    numbers = model.names.numbers([offer.item for offer in listed])
     items = np.unique(numbers[numbers >= 0])
     if len(items) < 2:
-        return None
+        return listed
     found = ranked(ranker, model.facts, known.shopper, (), known.day, 0.0, items)
     sway = dict(zip(found.items.tolist(), ((found.chances / found.chances.mean()) ** SWAY).tolist(), strict=True))
     swayed = [

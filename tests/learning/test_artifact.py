@@ -95,7 +95,9 @@ def test_a_changed_byte_in_any_file_is_refused(copy):
     assert load(folder, digest)
 
 
-@pytest.mark.parametrize("change", [lambda text: text + b" ", lambda text: text.replace(b'"version": 1', b'"version": 2')])
+@pytest.mark.parametrize(
+    "change", [lambda text: text + b" ", lambda text: text.replace(b'"version": 1', b'"version": 2')]
+)
 def test_a_changed_manifest_is_refused(copy, change):
     folder, digest = copy
     (folder / MANIFEST).write_bytes(change((folder / MANIFEST).read_bytes()))

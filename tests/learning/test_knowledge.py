@@ -177,7 +177,7 @@ class TestASlice:
         return known, known.slice(after.where(after.time >= moment).of_kind("purchase"), with_anchor)
 
     def test_holds_a_case_per_basket_after_all_that_is_known(self):
-        known, found = self.sliced(False)
+        _, found = self.sliced(False)
         assert len(found.cases) == 8
         assert (found.cases.day >= START.timestamp() / DAY + 35).all()
         for place, targets in zip(found.cases.shopper, found.cases.targets, strict=True):
@@ -190,7 +190,10 @@ class TestASlice:
         day = 35 + 1 / 24
         _, found = self.sliced(True, [line(1, 7, day, f"1-{day}")])
         # Items 1-6 share an aisle: only the basket with item 7 has anything beside.
-        beside = {int(anchor): targets.tolist() for anchor, targets in zip(found.cases.anchor, found.cases.targets, strict=True)}
+        beside = {
+            int(anchor): targets.tolist()
+            for anchor, targets in zip(found.cases.anchor, found.cases.targets, strict=True)
+        }
         assert beside == {1: [6], 4: [6], 6: [1, 4]}
 
     def test_knows_nothing_of_who_came_first_afterwards(self):

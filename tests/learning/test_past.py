@@ -148,6 +148,20 @@ def test_two_joined_hold_the_events_of_both_in_order_and_no_basket_of_one_is_the
     assert (joined.segment, joined.liked.tolist()) == (3, [7])
 
 
+@given(st.lists(event, max_size=10), st.integers(10_000, 30_000))
+def test_what_is_left_since_a_day_holds_nothing_older_in_baskets_from_zero(events, day):
+    one = past(events, [(7, 0.5)], 3)
+    # As it comes out of a field, where times are rounded.
+    left = Past.unpacked(one.packed()).since(day)
+    assert (left.day >= day).all()
+    assert left.item.tolist() == one.item[one.day > day].tolist()
+    assert sorted(map(len, grouped(left))) == sorted(
+        rows for rows in (sum(one.day[list(rows)] > day) for rows in grouped(one)) if rows
+    )
+    assert sorted(set(left.basket.tolist()) - {-1}) == list(range(len(grouped(left))))
+    assert (left.segment, left.liked.tolist()) == (3, [7])
+
+
 def test_items_are_numbered_and_those_unknown_left_out():
     one = past(
         [(20, PURCHASE, 1.0, 0, np.nan), (99, PURCHASE, 1.0, 0, np.nan), (30, REVIEW, 2.0, 0, 4.5)],

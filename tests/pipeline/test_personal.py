@@ -10,7 +10,7 @@ from ecomrec_django.catalog.sync import sync
 from ecomrec_django.learning.artifact import load
 from ecomrec_django.learning.evaluation import PER_CASE, Evaluation
 from ecomrec_django.learning.past import PURCHASE, Past
-from ecomrec_django.models import Event, Item, OfferList, Profile, Publication, Release, Segment, Visitor
+from ecomrec_django.models import Event, Item, Profile, Publication, Release, Segment, Visitor
 from ecomrec_django.pipeline.learned import folder_of
 from ecomrec_django.pipeline.publish import publish
 from ecomrec_django.pipeline.train import train
@@ -98,8 +98,9 @@ class TestAReleaseTrainedOnHabits:
             assert row.segment_id in set(Segment.objects.values_list("pk", flat=True))
         assert sum(Segment.objects.values_list("size", flat=True)) == CUSTOMERS
 
-
-    def test_keeps_its_place_when_shuffled_baskets_are_trained_on_until_a_merchant_overrules_it(self, staples, admin_user):
+    def test_keeps_its_place_when_shuffled_baskets_are_trained_on_until_a_merchant_overrules_it(
+        self, staples, admin_user
+    ):
         good = Publication.objects.get().release
         shuffle_purchases()
         run = train(publish=True)
@@ -147,7 +148,7 @@ class TestProfiles:
     def test_of_a_training_as_of_the_past_know_nothing_later(self, quick):
         moment = Event.objects.order_by("time")[100].time
         train(until=moment)
-        assert {until for until in Profile.objects.values_list("until", flat=True)} == {moment}
+        assert set(Profile.objects.values_list("until", flat=True)) == {moment}
         lines = sum(len(Past.unpacked(bytes(past))) for past in Profile.objects.values_list("past", flat=True))
         assert lines == Event.objects.filter(time__lt=moment).count()
 

@@ -1,9 +1,11 @@
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import pytest
 from django.utils import timezone
 
 from ecomrec_django.errors import DataError, TrainingError
+from ecomrec_django.learning.past import PURCHASE, Past
 from ecomrec_django.models import (
     Checkpoint,
     Erasure,
@@ -12,6 +14,7 @@ from ecomrec_django.models import (
     HeldEvent,
     Impression,
     Omission,
+    Profile,
     Visitor,
 )
 from ecomrec_django.pipeline.history import export_history, rebuild_history
@@ -44,6 +47,18 @@ def old(people):
     Omission.objects.create(day=date(2017, 3, 9), reason="bot", count=1)
     Omission.objects.create(day=date(2017, 3, 10), reason="bot", count=1)
     return people
+
+
+def test_profiles_lose_what_is_older_at_once(old):
+    days = np.array([BORDER.timestamp() / 86_400 - 30, SPRING.timestamp() / 86_400])
+    past = Past.of(np.array([7, 8]), np.array([PURCHASE] * 2), days, np.array([0, 1]), np.full(2, np.nan))
+    visitor = Visitor.objects.get(key=BEN)
+    profile, _ = Profile.objects.update_or_create(
+        visitor=visitor, defaults={"past": past.packed(), "until": timezone.now()}
+    )
+    purge(BORDER)
+    profile.refresh_from_db()
+    assert Past.unpacked(bytes(profile.past)).item.tolist() == [8]
 
 
 def test_what_is_older_goes_from_the_database_and_the_history_and_the_rest_stays(old):

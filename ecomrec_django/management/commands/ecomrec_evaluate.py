@@ -28,7 +28,7 @@ MEANS = {
     "recall, rare more": "popw",
     "recall, by revenue": "revenue",
 }
-NAME_WIDTH, WIDTH = 20, 23
+NAME_WIDTH, WIDTH = 20, 27
 
 
 class Command(BaseCommand):
