@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import DataError
 from .interests import Weights
 from .neighbours import Rows, item_neighbours, liked_by_neighbours, top_k, visitor_neighbours
+from .pairs import MIN_CUSTOMERS
 from .past import Past
 from .replenishment import cycles
 from .shoppers import Shopper
@@ -212,9 +213,16 @@ def _baskets(purchases: Interactions, items: int) -> tuple[csr_matrix, np.ndarra
 
 
 def _spread(counts: csr_matrix) -> csr_matrix:
-    """1 per item bought, divided by √(items of the visitor): one who buys everything says little of likeness."""
+    """1 per item bought, divided by √(items of the visitor): one who buys everything says little of likeness.
+
+    Items of fewer than MIN_CUSTOMERS are like no other: that would show what a single customer bought.
+    """
     from scipy.sparse import diags
 
     has = counts.copy()
     has.data[:] = 1
-    return (diags(1 / np.sqrt(np.maximum(np.asarray(has.sum(axis=1)).ravel(), 1))) @ has).tocsr()
+    enough = np.bincount(has.indices, minlength=has.shape[1]) >= MIN_CUSTOMERS
+    lengths = np.sqrt(np.maximum(np.asarray(has.sum(axis=1)).ravel(), 1))
+    spread = (diags(1 / lengths) @ has @ diags(enough.astype(np.float32))).tocsr()
+    spread.eliminate_zeros()
+    return spread
