@@ -178,19 +178,32 @@ def tastes(purchases: Interactions, items: int) -> Rows:
     return Rows.of(liked_by_neighbours(visitor_neighbours(liking, VISITOR_NEIGHBOURS), shares, LIKED))
 
 
-def pasts(events: Interactions, liked: Rows, segment: np.ndarray, wanted: np.ndarray) -> Iterator[Past]:
+@dataclass(frozen=True)
+class ByVisitor:
+    """Where each visitor's events are: those of visitor v are ``order[starts[v]:starts[v + 1]]``, by time."""
+
+    order: np.ndarray
+    starts: np.ndarray
+
+    @classmethod
+    def of(cls, events: Interactions) -> ByVisitor:
+        order = np.argsort(events.visitor, kind="stable")
+        return cls(order, np.searchsorted(events.visitor[order], np.arange(len(events.visitors) + 1)))
+
+
+def pasts(
+    events: Interactions, where: ByVisitor, liked: Rows, segment: np.ndarray, wanted: np.ndarray
+) -> Iterator[Past]:
     """The `Past` of each ``wanted`` visitor number, by item number; ``liked`` are `tastes`, ``segment`` all labels."""
-    order = np.argsort(events.visitor, kind="stable")
-    start, end = (np.searchsorted(events.visitor[order], wanted, side) for side in ("left", "right"))
-    for number, first, last in zip(wanted, start, end, strict=True):
-        rows = order[first:last]
+    for number in wanted.tolist():
+        rows = where.order[where.starts[number] : where.starts[number + 1]]
         yield Past.of(
             events.item[rows],
             events.kind[rows],
             events.time[rows] / DAY,
             events.basket[rows],
             events.rating[rows],
-            liked.row(int(number)),
+            liked.row(number),
             max(int(segment[number]), 0),
         )
 
@@ -198,7 +211,8 @@ def pasts(events: Interactions, liked: Rows, segment: np.ndarray, wanted: np.nda
 def shoppers(events: Interactions, facts: Facts, liked: Rows) -> list[Shopper]:
     """One `Shopper` per visitor number; ``liked`` are `tastes`."""
     everybody = np.arange(len(events.visitors))
-    return [Shopper.of(past, facts) for past in pasts(events, liked, np.zeros(len(everybody), int), everybody)]
+    found = pasts(events, ByVisitor.of(events), liked, np.zeros(len(everybody), int), everybody)
+    return [Shopper.of(past, facts) for past in found]
 
 
 def _baskets(purchases: Interactions, items: int) -> tuple[csr_matrix, np.ndarray]:

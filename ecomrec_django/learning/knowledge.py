@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .behaviour import features
 from .content import content_vectors
-from .facts import DAY, Facts, Goods, pasts, tastes
+from .facts import DAY, ByVisitor, Facts, Goods, pasts, tastes
 from .fusion import Cases, Slice
 from .interactions import Interactions
 from .neighbours import Rows, top_k
@@ -82,7 +83,11 @@ class Knowledge:
 
     def pasts(self, wanted: np.ndarray) -> Iterator[Past]:
         """The `Past` of each ``wanted`` visitor number, by item number."""
-        return pasts(self.events, self.liked, self.segments.labels, wanted)
+        return pasts(self.events, self._where, self.liked, self.segments.labels, wanted)
+
+    @cached_property
+    def _where(self) -> ByVisitor:
+        return ByVisitor.of(self.events)
 
     def slice(self, after: Interactions, with_anchor: bool) -> Slice:
         """The cases of purchases ``after`` all that is known, with the shoppers that they need."""
