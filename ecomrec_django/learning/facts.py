@@ -156,9 +156,13 @@ def bought(purchases: Interactions, items: int) -> csr_matrix:
     from scipy.sparse import csr_matrix
 
     known = purchases.visitor >= 0
-    distinct = np.unique(np.stack([purchases.basket, purchases.visitor, purchases.item])[:, known], axis=1)
+    basket, item = purchases.basket[known], purchases.item[known]
+    # No two visitors share a basket; sorting one number per line is many times as fast as sorting pairs.
+    visitor = np.zeros(int(basket.max(initial=-1)) + 1, np.int64)
+    visitor[basket] = purchases.visitor[known]
+    basket, item = np.divmod(np.unique(basket * items + item), items)
     shape = (len(purchases.visitors), items)
-    return csr_matrix((np.ones(distinct.shape[1], np.float32), (distinct[1], distinct[2])), shape)
+    return csr_matrix((np.ones(len(item), np.float32), (visitor[basket], item)), shape)
 
 
 def tastes(purchases: Interactions, items: int) -> Rows:
@@ -173,7 +177,7 @@ def tastes(purchases: Interactions, items: int) -> Rows:
     buyers = np.bincount(counts.indices, minlength=items)
     liking = (counts.log1p() @ diags(np.log(max(visitors, 1) / np.maximum(buyers, 1)))).tocsr()
     known = purchases.visitor >= 0
-    own = np.unique(np.stack([purchases.basket, purchases.visitor])[:, known], axis=1)[1]
+    own = purchases.visitor[known][np.unique(purchases.basket[known], return_index=True)[1]]
     shares = (diags(1 / np.maximum(np.bincount(own, minlength=visitors), 1)) @ counts).tocsr()
     return Rows.of(liked_by_neighbours(visitor_neighbours(liking, VISITOR_NEIGHBOURS), shares, LIKED))
 

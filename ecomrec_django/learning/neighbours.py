@@ -101,22 +101,29 @@ def visitor_neighbours(matrix: csr_matrix, k: int, shrink: float = 0.0) -> csr_m
     matrix.eliminate_zeros()
     if (matrix.data < 0).any():
         raise DataError("Neighbours need likings of 0 and more.")
-    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-    unit = (diags(1 / np.maximum(lengths, 1e-12)) @ matrix).tocsr().astype(np.float32)
+    rows = np.flatnonzero(np.diff(matrix.indptr))
+    some = matrix[rows]
+    lengths = np.sqrt(np.asarray(some.multiply(some).sum(axis=1)).ravel())
+    unit = (diags(1 / np.maximum(lengths, 1e-12)) @ some).tocsr().astype(np.float32)
     has = unit.copy()
     has.data[:] = 1
-    step = max(_CELLS // max(matrix.shape[0], 1), 1)
+    unit_by_column, has_by_column = unit.T.tocsr(), has.T.tocsr()
+    step = max(_CELLS // max(len(rows), 1), 1)
     parts = []
-    for start in range(0, matrix.shape[0], step):
-        alike = (unit[start : start + step] @ unit.T).tocsr()
+    for start in range(0, len(rows), step):
+        alike = (unit[start : start + step] @ unit_by_column).tocsr()
         if shrink:
             # Both products have the same cells in the same order, as nothing is negative.
-            common = (has[start : start + step] @ has.T).data
+            common = (has[start : start + step] @ has_by_column).data
             alike.data *= common / (common + shrink)
         cells = alike.tocoo()
         alike.data[cells.row + start == cells.col] = 0
         parts.append(top_k(alike, k))
-    return vstack(parts).tocsr() if parts else csr_matrix((0, 0), dtype=np.float32)
+    shape = (matrix.shape[0], matrix.shape[0])
+    if not parts:
+        return csr_matrix(shape, dtype=np.float32)
+    found = vstack(parts).tocoo()
+    return csr_matrix((found.data, (rows[found.row], rows[found.col])), shape)
 
 
 def item_neighbours(matrix: csr_matrix, k: int, shrink: float = 0.0) -> csr_matrix:

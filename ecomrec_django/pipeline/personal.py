@@ -34,8 +34,8 @@ logger = logging.getLogger(__name__)
 PAST = 0.9
 JUDGES = 1 / 3
 # Cases that a ranker is fitted on, and judged by.
-FITTED_CASES = {"bought_with": 8_000, "for_you": 4_000}
-JUDGED_CASES = {"bought_with": 3_000, "for_you": 1_500}
+FITTED_CASES = {"bought_with": 6_000, "for_you": 4_000}
+JUDGED_CASES = {"bought_with": 2_000, "for_you": 1_000}
 K = 10
 
 
