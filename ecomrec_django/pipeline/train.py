@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from ..conf import conf
-from ..errors import EcomrecError, TrainingError
+from ..errors import DataError, EcomrecError, TrainingError
 from ..learning.interactions import ITEMS, VISITORS, schema
 from ..learning.training_data import TrainingData
 from ..models import Item, OfferList, Publication, Release, TrainingRun, Visitor
@@ -31,6 +31,7 @@ from .publish import prune, publish
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from ..learning.evaluation import Evaluation
     from .personal import Learned
 
 logger = logging.getLogger(__name__)
@@ -141,7 +142,6 @@ class _Training:
     def _keep(self, release: Release, learned: Learned, items: pa.Table) -> None:
         """The model for web processes, the evaluation and what the gate says of it, segments and profiles."""
         from ..learning.artifact import store
-        from ..learning.evaluation import Evaluation
         from ..learning.gate import refusals, unjudged
         from .personal import aisles
         from .profiles import store_profiles, store_segments
@@ -152,8 +152,7 @@ class _Training:
         release.digest = store(learned.model, folder)
         if learned.evaluation is not None:
             release.evaluation = learned.evaluation.to_json()
-            current = Publication.objects.filter(pk=1).values_list("release__evaluation", flat=True).first()
-            found = refusals(learned.evaluation, Evaluation.of_json(current) if current else None)
+            found = refusals(learned.evaluation, _evaluation_of_published())
             release.refused = "\n".join(map(str, found))
             learned.said.extend(map(str, unjudged(learned.evaluation)))
         pks = store_segments(learned.knowledge.segments, aisles(items.sort_by("item")))
@@ -231,6 +230,20 @@ def training_data(
         until=until,
         progress=progress,
     )
+
+
+def _evaluation_of_published() -> Evaluation | None:
+    """None where nothing is published, or where that was judged by another version of this package."""
+    from ..learning.evaluation import Evaluation
+
+    stored = Publication.objects.filter(pk=1).values_list("release__evaluation", flat=True).first()
+    if not stored:
+        return None
+    try:
+        return Evaluation.of_json(stored)
+    except DataError as error:
+        logger.warning("The new release is not compared with the published one: %s", error)
+        return None
 
 
 def items_table(items: QuerySet[Item] | None = None) -> pa.Table:

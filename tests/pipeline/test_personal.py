@@ -10,7 +10,7 @@ from ecomrec_django.catalog.sync import sync
 from ecomrec_django.learning.artifact import load
 from ecomrec_django.learning.evaluation import PER_CASE, Evaluation
 from ecomrec_django.learning.past import PURCHASE, Past
-from ecomrec_django.models import Event, Item, Profile, Publication, Release, Segment, Visitor
+from ecomrec_django.models import Event, Item, Profile, Publication, Release, Segment, TrainingRun, Visitor
 from ecomrec_django.pipeline.learned import folder_of
 from ecomrec_django.pipeline.publish import publish
 from ecomrec_django.pipeline.train import train
@@ -244,3 +244,11 @@ class TestSmallShops:
         own = Evaluation.of_json(release.evaluation).gains["for_you:own"]
         assert own.high < 0
         assert not release.refused
+
+
+def test_a_release_that_another_version_judged_is_not_compared_with(quick):
+    train(publish=True)
+    Release.objects.update(evaluation={"methods": {}})
+    run = train(publish=True)
+    assert (run.status, run.release.refused) == (TrainingRun.Status.DONE, "")
+    assert Publication.objects.get().release == run.release
