@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
 
 from .catalog.adapter import Catalog
 from .conf import DEFAULTS, conf
-from .errors import ConfigurationError
+from .errors import ConfigurationError, DataError
+from .learning.interests import Weights
 from .tracking.sinks import Sink
 
 
 @register("ecomrec")
 def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """ecomrec.E001 unknown key · E002 unusable catalog · E003 a dotted path that leads nowhere ·
-    E004 a sink that lacks something."""
+    E004 a sink that lacks something · E005 a number of personal offers that makes no sense."""
     found: list[CheckMessage] = [
         Error(
             f'ECOMREC has no setting "{name}".',
@@ -33,6 +35,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         else:
             if name == "SINK":
                 found += _check_sink(conf.SINK)
+    found += _check_personal()
     try:
         catalog = conf.CATALOG
     except ConfigurationError as error:
@@ -41,6 +44,19 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         found.append(
             Error('ECOMREC["CATALOG"] is not a subclass of ecomrec_django.catalog.adapter.Catalog.', id="ecomrec.E002")
         )
+    return found
+
+
+def _check_personal() -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    dial, weights = conf.DISCOVERY, conf.INTEREST_WEIGHTS
+    if isinstance(dial, bool) or not isinstance(dial, int | float) or not 0 <= dial <= 1:
+        found.append(Error(f'ECOMREC["DISCOVERY"] lies from 0 to 1, and is no {dial!r}.', id="ecomrec.E005"))
+    try:
+        Weights(**weights or {})
+    except (DataError, TypeError) as error:
+        hint = f"Give some of {', '.join(field.name for field in fields(Weights))}, or None to learn them."
+        found.append(Error(f'ECOMREC["INTEREST_WEIGHTS"]: {error}', hint=hint, id="ecomrec.E005"))
     return found
 
 

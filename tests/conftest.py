@@ -87,3 +87,14 @@ def real_shop(tmp_path_factory):
         shop.manage("migrate", "--verbosity", "0")
         shop.manage("load_completejourney", "--households", "60")
         yield shop
+
+
+@pytest.fixture(scope="class")
+def staple_shop(django_db_setup, django_db_blocker, tmp_path_factory):
+    """A shop of customers with habits, with its published release; its model is in ``artifacts``."""
+    from tests.staple_shop import trained_shop
+
+    artifacts = tmp_path_factory.mktemp("artifacts")
+    with django_db_blocker.unblock(), trained_shop(artifacts) as shop:
+        shop.artifacts = artifacts
+        yield shop

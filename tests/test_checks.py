@@ -60,3 +60,30 @@ def test_events_through_redis_need_the_package(settings, monkeypatch):
     (message,) = check_settings(None)
     assert message.id == "ecomrec.E004"
     assert "ecomrec-django[redis]" in message.msg
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"DISCOVERY": 1.5},
+        {"DISCOVERY": "much"},
+        {"DISCOVERY": True},
+        {"INTEREST_WEIGHTS": {"glance": 1}},
+        {"INTEREST_WEIGHTS": {"view": -1}},
+        {"INTEREST_WEIGHTS": {"half_life": 0}},
+    ],
+)
+def test_numbers_of_personal_offers_that_make_no_sense_are_an_error(settings, wrong):
+    settings.ECOMREC = {"CATALOG": "tests.planted.PlantedCatalog", **wrong}
+    (message,) = check_settings(None)
+    assert message.id == "ecomrec.E005"
+    assert f'ECOMREC["{next(iter(wrong))}"]' in message.msg
+
+
+def test_some_weights_of_interests_may_be_given(settings):
+    settings.ECOMREC = {
+        "CATALOG": "tests.planted.PlantedCatalog",
+        "DISCOVERY": 1,
+        "INTEREST_WEIGHTS": {"view": 2, "half_life": 7},
+    }
+    assert ids() == []

@@ -75,7 +75,7 @@ def changed_rows(lists: QuerySet[OfferList], change: Change) -> list[ListRow]:
         ListRow(
             offer_list=row,
             picture=picture(row.anchor),
-            owner=str(row.anchor or row.category),
+            owner=row.owner,
             entering=_named(moves[row.pk].entering, items),
             leaving=_named(moves[row.pk].leaving, items),
             kept=len(moves[row.pk].kept),

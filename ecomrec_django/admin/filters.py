@@ -82,13 +82,13 @@ class StrategyFilter(DefaultedFilter):
 
 
 class OwnerFilter(DefaultedFilter):
-    """Lists of single items, or the fall-back lists of categories."""
+    """Lists of single items, or those of categories and of the whole shop."""
 
     title = _("what the list stands beside")
     parameter_name = "beside"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("item", _("items")), ("category", _("categories (fall-back)"))]
+        return [("item", _("items")), ("category", _("categories, the whole shop"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[OfferList]) -> QuerySet[OfferList]:
         return queryset.filter(anchor__isnull=self.chosen() == "category")

@@ -125,7 +125,7 @@ class OfferListAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("beside"))
     def owner(self, offer_list: OfferList) -> str:
-        return str(offer_list.anchor or offer_list.category)
+        return offer_list.owner
 
     @admin.display(description=_("offered"))
     def offered(self, offer_list: Any) -> SafeString:

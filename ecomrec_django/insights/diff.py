@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.core.cache import caches
-from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
@@ -16,8 +18,12 @@ from ..conf import conf
 from ..models import OfferList, Release
 from ..strategies.base import decode_offers
 
-# A list belongs to an item or to a category.
-KEYS = ("anchor", "category")
+# A list belongs to an item, to a category, or to neither and so to everybody.
+OWNED = {
+    "anchor": Q(anchor__isnull=False),
+    "category": Q(category__isnull=False),
+    "": Q(anchor__isnull=True, category__isnull=True),
+}
 CACHE_SECONDS = 24 * 3600
 
 
@@ -86,24 +92,19 @@ def lists_of(release: Release, previous: Release, strategy: str, change: Change)
     """
     mine, other = (previous, release) if change is Change.LOST else (release, previous)
     lists = mine.lists.filter(strategy=strategy).order_by("strategy", "anchor_id", "pk")
-    counterparts = [_counterpart(other, key) for key in KEYS]
+    counterparts = {key: _counterpart(other, key) for key in OWNED}
     if change is not Change.CHANGED:
-        return lists.exclude(Exists(counterparts[0])).exclude(Exists(counterparts[1]))
-    differing = [counterpart.exclude(offers=OuterRef("offers")) for counterpart in counterparts]
-    return lists.filter(Exists(differing[0]) | Exists(differing[1])).annotate(
-        before=Coalesce(*(Subquery(counterpart.values("offers")[:1]) for counterpart in counterparts))
+        return lists.exclude(reduce(or_, (OWNED[key] & Q(Exists(rows)) for key, rows in counterparts.items())))
+    differing = (OWNED[key] & Q(Exists(rows.exclude(offers=OuterRef("offers")))) for key, rows in counterparts.items())
+    return lists.filter(reduce(or_, differing)).annotate(
+        before=Coalesce(*(Subquery(rows.values("offers")[:1]) for rows in counterparts.values()))
     )
 
 
 def _compare(release: Release, previous: Release) -> list[StrategyDiff]:
     ours, theirs = _per_strategy(release.lists.all()), _per_strategy(previous.lists.all())
-    matched: Counter[str] = Counter()
-    same: Counter[str] = Counter()
-    for key in KEYS:
-        counterpart = _counterpart(previous, key)
-        owned = release.lists.filter(**{f"{key}__isnull": False})
-        matched += _per_strategy(owned.filter(Exists(counterpart)))
-        same += _per_strategy(owned.filter(Exists(counterpart.filter(offers=OuterRef("offers")))))
+    matched = _per_strategy(release.lists.filter(_has_counterpart(previous)))
+    same = _per_strategy(release.lists.filter(_has_counterpart(previous, offers=OuterRef("offers"))))
     return [
         StrategyDiff(
             strategy=name,
@@ -116,9 +117,16 @@ def _compare(release: Release, previous: Release) -> list[StrategyDiff]:
     ]
 
 
+def _has_counterpart(release: Release, **alike: Any) -> Q:
+    """Whether ``release`` has a list in the place of an outer row, ``alike`` in other fields as well."""
+    return reduce(or_, (owned & Q(Exists(_counterpart(release, key).filter(**alike))) for key, owned in OWNED.items()))
+
+
 def _counterpart(release: Release, key: str) -> QuerySet[OfferList]:
-    """The list of ``release`` for the same strategy and the same anchor or category as an outer row's."""
-    return release.lists.filter(strategy=OuterRef("strategy"), **{key: OuterRef(key)})
+    """The list of ``release`` for the same strategy, and the same ``key`` if it has one, as an outer row that is OWNED
+    alike."""
+    same = {key: OuterRef(key)} if key else {}
+    return release.lists.filter(OWNED[key], strategy=OuterRef("strategy"), **same)
 
 
 def _per_strategy(lists: QuerySet[OfferList]) -> Counter[str]:

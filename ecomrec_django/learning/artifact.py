@@ -21,6 +21,7 @@ from .fusion import Ranker
 from .interactions import IdMap
 from .interests import Weights
 from .neighbours import Rows
+from .signals import NAMES
 from .trees import Trees
 
 MANIFEST = "manifest.json"
@@ -154,12 +155,12 @@ def _model(manifest: dict[str, Any], arrays: dict[str, np.ndarray]) -> Model:
             )
     rankers = {}
     for name, numbers in manifest["rankers"].items():
+        if tuple(numbers["names"]) != NAMES:
+            raise DataError("Rankers were stored that ask for other signals than this version has: train again.")
         start = f"ranker.{name}."
         # Small, and read all over: in memory rather than mapped.
         trees = {key.removeprefix(start): np.array(array) for key, array in arrays.items() if key.startswith(start)}
-        rankers[name] = Ranker(
-            Trees.stored(trees), numbers["slope"], numbers["offset"], numbers["skill"], tuple(numbers["names"])
-        )
+        rankers[name] = Ranker(Trees.stored(trees), numbers["slope"], numbers["offset"], numbers["skill"])
     return Model(
         IdMap(np.asarray(arrays["ids"])),
         Names(*(arrays[f"names.{field.name}"] for field in fields(Names))),

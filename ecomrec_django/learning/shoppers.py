@@ -10,6 +10,7 @@ import numpy as np
 from .interactions import KINDS
 from .interests import Weights, interests, shares
 from .past import PURCHASE, Past
+from .replenishment import State, states
 
 if TYPE_CHECKING:
     from .facts import Facts
@@ -92,7 +93,9 @@ class Shopper:
         now = past.day.max(initial=-np.inf)
         ages = (past.item, past.kind, now - past.day, past.rating)
         near = facts.alike.blend(items.things, liking)
-        hidden = items.things[(items.baskets < 2) & ~facts.repeats[facts.need[items.things]]]
+        need = facts.need[items.things]
+        state = states(facts.repeats[need], items.baskets, items.last, facts.cycle[need])
+        hidden = items.things[state == State.HIDDEN]
         looked = (past.kind == _VIEW) | (past.kind == _CART) | (past.kind == _CLICK)
         seen, seen_score, seen_day = _seen(past.item[looked], past.day[looked], now)
         seen_near = facts.co_seen.blend(seen, seen_score)

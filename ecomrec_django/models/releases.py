@@ -115,7 +115,12 @@ class OfferList(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.strategy} {self.anchor_id or self.category_id}"
+        return f"{self.strategy} {self.owner}"
+
+    @property
+    def owner(self) -> str:
+        """What the offers stand beside, or belong to."""
+        return str(self.anchor or self.category or _("the whole shop"))
 
 
 class Override(models.Model):

@@ -19,7 +19,7 @@ class Segment(models.Model):
     size = models.PositiveIntegerField(_("shoppers"), default=0, editable=False)
     # See `ecomrec_django.learning.segments.Found.profile`.
     profile = models.JSONField(_("profile"), default=dict, editable=False)
-    # Means by feature, scaled: what the next training recognises it by.
+    # Means by feature, amounts by their logarithm and shares by their root: what the next training knows it again by.
     centre = models.JSONField(default=dict, editable=False)
     updated = models.DateTimeField(_("last found"), auto_now=True)
 

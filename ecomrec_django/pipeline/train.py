@@ -40,7 +40,6 @@ logger = logging.getLogger(__name__)
 LISTS_PER_TRANSACTION = 5_000
 SHARES = {"history": 15, "strategy": 20, "shoppers": 80, "lists": 25, "profiles": 10, "publish": 5}
 
-
 # A strategy, the kind of owner ("anchor", "category", or "" for everybody), and its lists.
 Made = tuple[str, str, Lists]
 
@@ -135,7 +134,6 @@ class _Training:
             made += [(name, "anchor", lists.by_item), (name, "category", lists.by_category)]
             made += [(name, "", lists.for_all)]
         with self.report.stage("shoppers", SHARES["shoppers"]):
-            items = items.sort_by("item")
             known = known_segments(aisles(items))
             return made, learn(data, items, self.strategies, known, self.until.timestamp(), self.report)
 
@@ -155,7 +153,7 @@ class _Training:
             found = refusals(learned.evaluation, _evaluation_of_published())
             release.refused = "\n".join(map(str, found))
             learned.said.extend(map(str, unjudged(learned.evaluation)))
-        pks = store_segments(learned.knowledge.segments, aisles(items.sort_by("item")))
+        pks = store_segments(learned.knowledge.segments, aisles(items))
         self.run.metrics["shoppers"] = store_profiles(learned.knowledge, self.until, pks, self.report)
         self.run.metrics["interests"] = {
             **vars(learned.interests.weights),

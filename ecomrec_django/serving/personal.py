@@ -10,6 +10,7 @@ import numpy as np
 from ..conf import conf
 from ..learning.artifact import Model
 from ..learning.fusion import Ranker, ranked
+from ..learning.replenishment import own_cycle
 from ..learning.shoppers import Shopper
 from ..learning.signals import NAMES, candidates
 from ..strategies.base import Offer, Reason, Strategy
@@ -109,9 +110,9 @@ def _offer(model: Model, number: int, chance: float, row: np.ndarray) -> Offer:
 
     evidence: tuple[float | None, ...]
     if value("own_baskets") > 0:
-        days = value("days_since")
-        cycle = days / value("due") if value("due") > 0 else None
-        reason, evidence = Reason.AGAIN, (chance, value("own_baskets"), days, cycle)
+        gap, baskets = np.array([value("gap")]), np.array([value("own_baskets")])
+        cycle = float(own_cycle(gap, baskets, model.facts.cycle[model.facts.need[[number]]])[0])
+        reason, evidence = Reason.AGAIN, (chance, value("own_baskets"), value("days_since"), cycle)
     elif value("seen") > 0:
         reason, evidence = Reason.SEEN, (chance, value("seen_days"))
     elif value("taste") > 0:

@@ -15,11 +15,11 @@ def text(*keys, score=1.0):
 
 
 def release(lists, complete=True):
-    """A release of ``{(strategy, item or category): text}``."""
+    """A release of ``{(strategy, item, category or None): text}``."""
     made = Release.objects.create(run=TrainingRun.objects.create(), complete=complete)
     for (strategy, owner), offers in lists.items():
-        key = "anchor" if isinstance(owner, Item) else "category"
-        OfferList.objects.create(release=made, strategy=strategy, offers=offers, **{key: owner})
+        key = {"anchor" if isinstance(owner, Item) else "category": owner} if owner else {}
+        OfferList.objects.create(release=made, strategy=strategy, offers=offers, **key)
     return made
 
 
@@ -88,6 +88,17 @@ def test_a_changed_list_carries_its_former_text(shop):
     assert before == {items[1]: text("x"), category: text("z")}
 
 
+@pytest.mark.parametrize(("after", "changed"), [("x", 0), ("y", 1)])
+def test_lists_for_everybody_are_compared_with_each_other(db, after, changed):
+    cache.clear()
+    old, new = release({("a", None): text("x")}), release({("a", None): text(after)})
+    assert diff(new, old).strategies == [StrategyDiff("a", 0, 0, changed, 1 - changed)]
+    found = lists_of(new, old, "a", Change.CHANGED)
+    assert [(one.owner, one.before) for one in found] == [("the whole shop", text("x"))] * changed
+    for change in (Change.GAINED, Change.LOST):
+        assert not lists_of(new, old, "a", change)
+
+
 def test_a_complete_release_is_compared_once(shop, django_assert_num_queries):
     old, new, _items, _category = shop
     first = diff(new, old)
@@ -106,10 +117,10 @@ def test_a_release_still_being_written_is_compared_anew(shop):
 def test_the_number_of_queries_does_not_grow_with_the_lists(shop, django_assert_num_queries):
     old, _new, items, _category = shop
     empty = release({})
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(4):
         diff(empty, old)
     bigger = release({(name, item): text("x") for name in ("a", "b") for item in items})
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(4):
         diff(bigger, old)
 
 

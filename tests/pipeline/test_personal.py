@@ -19,7 +19,7 @@ from ecomrec_django.testing import override_ecomrec
 from ecomrec_django.tracking.consent import exclude
 from ecomrec_django.tracking.visitors import merge, token_key, user_key
 from example_shop.models import Product
-from tests.staple_shop import CUSTOMERS, StapleShop, shuffle_purchases, token, trained_shop
+from tests.staple_shop import CUSTOMERS, StapleShop, shuffle_purchases, token
 
 pytestmark = pytest.mark.django_db
 METHODS = ["bought_with", "for_you"]
@@ -27,18 +27,10 @@ METHODS = ["bought_with", "for_you"]
 QUICK = {"next_item": "tests.planted.NextItem"}
 
 
-@pytest.fixture(scope="class")
-def planted(django_db_setup, django_db_blocker, tmp_path_factory):
-    artifacts = tmp_path_factory.mktemp("artifacts")
-    with django_db_blocker.unblock(), trained_shop(artifacts) as shop:
-        shop.artifacts = artifacts
-        yield shop
-
-
 @pytest.fixture
-def staples(planted, settings):
-    settings.ECOMREC = {**settings.ECOMREC, "ARTIFACTS": planted.artifacts}
-    return planted
+def staples(staple_shop, settings):
+    settings.ECOMREC = {**settings.ECOMREC, "ARTIFACTS": staple_shop.artifacts}
+    return staple_shop
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from ecomrec_django.serving.page import page_of
 from ecomrec_django.tracking.consent import CONSENT_COOKIE, exclude
 from ecomrec_django.tracking.visitors import COOKIE, merge, token_key, user_key
 from example_shop.models import Product
-from tests.staple_shop import APPLIANCES, PER_AISLE, token, trained_shop
+from tests.staple_shop import APPLIANCES, PER_AISLE, token
 
 pytestmark = pytest.mark.django_db
 ANNA, BEN = 0, 1
@@ -30,23 +30,15 @@ APPLIANCE_NAMES = [f"{APPLIANCES}-{place}" for place in range(PER_AISLE)]
 STRANGER = "f" * 32
 
 
-@pytest.fixture(scope="class")
-def planted(django_db_setup, django_db_blocker, tmp_path_factory):
-    artifacts = tmp_path_factory.mktemp("artifacts")
-    with django_db_blocker.unblock(), trained_shop(artifacts) as shop:
-        shop.artifacts = artifacts
-        yield shop
-
-
 @pytest.fixture
-def shop(planted, settings):
+def shop(staple_shop, settings):
     """The trained shop, its model in this process."""
-    settings.ECOMREC = {**settings.ECOMREC, "ARTIFACTS": planted.artifacts}
+    settings.ECOMREC = {**settings.ECOMREC, "ARTIFACTS": staple_shop.artifacts}
     failures.clear()
     learned._models.clear()
     release = Release.objects.get()
     assert model_of(release.pk, release.digest, wait=True)
-    yield planted
+    yield staple_shop
     learned._models.clear()
     failures.clear()
 
