@@ -133,6 +133,15 @@ def test_another_version_is_refused(copy):
         load(copy[0], digest)
 
 
+def test_rankers_that_ask_for_other_signals_are_refused(copy):
+    def renamed(manifest):
+        for ranker in manifest["rankers"].values():
+            ranker["names"] = ranker["names"][::-1]
+
+    with pytest.raises(DataError, match="other signals than this version"):
+        load(copy[0], resigned(copy[0], renamed))
+
+
 @pytest.mark.parametrize(
     "change",
     [
