@@ -160,7 +160,10 @@ def _model(manifest: dict[str, Any], arrays: dict[str, np.ndarray]) -> Model:
         start = f"ranker.{name}."
         # Small, and read all over: in memory rather than mapped.
         trees = {key.removeprefix(start): np.array(array) for key, array in arrays.items() if key.startswith(start)}
-        rankers[name] = Ranker(Trees.stored(trees), numbers["slope"], numbers["offset"], numbers["skill"])
+        stored = Trees.stored(trees)
+        # Their tables are made here, and not by the first page that ranks.
+        stored.raw(np.empty((0, len(NAMES))))
+        rankers[name] = Ranker(stored, numbers["slope"], numbers["offset"], numbers["skill"])
     return Model(
         IdMap(np.asarray(arrays["ids"])),
         Names(*(arrays[f"names.{field.name}"] for field in fields(Names))),

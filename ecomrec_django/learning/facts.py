@@ -168,7 +168,8 @@ def bought(purchases: Interactions, items: int) -> csr_matrix:
 def tastes(purchases: Interactions, items: int) -> Rows:
     """What each visitor's nearest others buy: shares of their baskets, shape (visitors, items).
 
-    The likeness of two visitors is the cosine of log(1 + baskets)·log(visitors / visitors with the item).
+    The likeness of two visitors is the cosine of log(1 + baskets)·log(visitors / visitors with the item). What
+    fewer than MIN_CUSTOMERS bought is in nobody's taste: that would show what a single customer bought.
     """
     from scipy.sparse import diags
 
@@ -178,7 +179,7 @@ def tastes(purchases: Interactions, items: int) -> Rows:
     liking = (counts.log1p() @ diags(np.log(max(visitors, 1) / np.maximum(buyers, 1)))).tocsr()
     known = purchases.visitor >= 0
     own = purchases.visitor[known][np.unique(purchases.basket[known], return_index=True)[1]]
-    shares = (diags(1 / np.maximum(np.bincount(own, minlength=visitors), 1)) @ counts).tocsr()
+    shares = (diags(1 / np.maximum(np.bincount(own, minlength=visitors), 1)) @ counts @ _crowd(counts)).tocsr()
     return Rows.of(liked_by_neighbours(visitor_neighbours(liking, VISITOR_NEIGHBOURS), shares, LIKED))
 
 
@@ -239,8 +240,14 @@ def _spread(counts: csr_matrix) -> csr_matrix:
 
     has = counts.copy()
     has.data[:] = 1
-    enough = np.bincount(has.indices, minlength=has.shape[1]) >= MIN_CUSTOMERS
     lengths = np.sqrt(np.maximum(np.asarray(has.sum(axis=1)).ravel(), 1))
-    spread = (diags(1 / lengths) @ has @ diags(enough.astype(np.float32))).tocsr()
+    spread = (diags(1 / lengths) @ has @ _crowd(has)).tocsr()
     spread.eliminate_zeros()
     return spread
+
+
+def _crowd(counts: csr_matrix) -> csr_matrix:
+    """Takes out the items of fewer than MIN_CUSTOMERS, as a diagonal matrix of 0 and 1."""
+    from scipy.sparse import diags
+
+    return diags((np.bincount(counts.indices, minlength=counts.shape[1]) >= MIN_CUSTOMERS).astype(np.float32))

@@ -15,7 +15,7 @@ from .facts import DAY, ByVisitor, Facts, Goods, pasts, tastes
 from .fusion import Cases, Slice
 from .interactions import Interactions
 from .neighbours import Rows, top_k
-from .pairs import Counts, Statistics
+from .pairs import MIN_CUSTOMERS, Counts, Statistics
 from .segments import Labelled, Segments, find, popularity
 from .shoppers import Shopper
 
@@ -127,9 +127,12 @@ def newest_day(events: Interactions) -> float:
 
 
 def _co_seen(seen: Counts, viewers: np.ndarray) -> Rows:
+    """Cosines of what MIN_CUSTOMERS at least looked at in one session."""
     from scipy.sparse import csr_matrix
 
     size = len(viewers)
+    enough = seen.count >= MIN_CUSTOMERS
+    seen = Counts(seen.anchor[enough], seen.item[enough], seen.count[enough])
     many = np.maximum(viewers, 1.0)
     cosine = np.minimum(seen.count / np.sqrt(many[seen.anchor] * many[seen.item]), 1.0)
     return Rows.of(top_k(csr_matrix((cosine, (seen.anchor, seen.item)), (size, size)), SEEN_BESIDE))

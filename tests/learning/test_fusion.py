@@ -8,6 +8,7 @@ import pytest
 from ecomrec_django.errors import DataError, TrainingError
 from ecomrec_django.learning.facts import shoppers, tastes
 from ecomrec_django.learning.fusion import fit, ranked, sample, turned, unknown
+from ecomrec_django.learning.neighbours import lookup
 from ecomrec_django.learning.signals import NAMES, candidates, signals
 from tests.learning.shops import AISLE, HELD_OUT, START, VISITORS, WEEKS, facts_of, purchases, shop
 
@@ -166,3 +167,15 @@ def test_purchases_without_a_basket_are_refused():
     lines = purchases(np.array([0]), np.array([1]), np.array([START]), np.array([-1]))
     with pytest.raises(DataError, match="with a basket"):
         facts_of(lines)
+
+
+def test_what_fewer_than_three_customers_bought_is_in_nobodys_taste_and_like_nothing():
+    # Four visitors share item 0; item 5 was bought by three of them, item 9 by two.
+    held = [(0, 0), (1, 0), (2, 0), (3, 0), (0, 5), (1, 5), (2, 5), (0, 9), (1, 9)]
+    visitor, item = np.array(held).T
+    lines = purchases(visitor, item, np.full(len(held), START), visitor)
+    liked = tastes(lines, len(AISLE))
+    assert lookup(*liked.row(3), np.array([0, 5, 9])).round(2).tolist() == [1.0, 1.0, 0.0]
+    alike = facts_of(lines).alike
+    assert len(alike.row(9)[0]) == 0
+    assert alike.row(0)[0].tolist() == [5]
