@@ -2,8 +2,9 @@
 
 Every request is another of a million visitors', beside one of 50 products whose lists are in the cache, as those of a
 page that many look at are. A request is made once by nobody and once by the visitor, so that both meet one load.
-``re-ranking`` is what the visitor's block takes more than nobody's median, less the query that reads the visitor; the
-rows below it are its parts. ``cpu`` is the process's own time, which others on the machine lengthen less.
+``re-ranking`` is all between the list for everybody and the order for the visitor, and the rows below it are its parts;
+``more than nobody`` is what the whole block takes beyond nobody's median, less the query that reads the visitor.
+``cpu`` is the process's own time, which others on the machine lengthen less.
 """
 
 from __future__ import annotations
@@ -159,13 +160,15 @@ def _block(source: str, products: list[Any], visitors: list[int]) -> Iterator[tu
                     raise SystemExit("the block is empty")
     part = {name: np.array(clock) for name, clock in clocks.items()}
     more = np.array(taken["known"]) - np.median(taken["nobody"], axis=0) - part["query"]
+    trees = part["trees"] + part["left"]
     yield "nobody", {**_percentiles(taken["nobody"]), **queries[False]}
     yield "known", {**_percentiles(taken["known"]), **queries[True]}
     yield "query", _percentiles(part["query"])
-    yield "re-ranking", _percentiles(more)
+    yield "more than nobody", _percentiles(more)
+    yield "re-ranking", _percentiles(part["re-ranking"])
     yield "- the shopper", _percentiles(part["shopper"])
-    yield "- candidates and signals", _percentiles(part["candidates"] + part["ranked"] - part["trees"])
-    yield "- trees", _percentiles(part["trees"])
+    yield "- candidates and signals", _percentiles(part["candidates"] + part["ranked"] - trees)
+    yield "- trees", _percentiles(trees)
 
 
 class _Contexts:
@@ -230,15 +233,17 @@ def _queries(block: Any, contexts: _Contexts, visitors: list[int], known: bool) 
 def _clocks() -> Iterator[dict[str, list[np.ndarray]]]:
     """Nanoseconds (see `_now`) by part of a personal block: each list's last value grows while that part is at work."""
     from ecomrec_django.learning.fusion import Ranker
-    from ecomrec_django.serving import page, personal
+    from ecomrec_django.serving import offers, page, personal
 
     shopper = vars(personal.Known)["shopper"]
     places = {
         "query": (page, "customer_of"),
+        "re-ranking": (offers, "personal"),
         "shopper": (shopper, "func"),
         "candidates": (personal, "candidates"),
         "ranked": (personal, "ranked"),
         "trees": (Ranker, "chances"),
+        "left": (Ranker, "without_anchor"),
     }
     clocks: dict[str, list[np.ndarray]] = {name: [] for name in places}
     with ExitStack() as stack:

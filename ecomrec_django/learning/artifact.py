@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from hashlib import blake2b, file_digest, sha256
 from pathlib import Path
 from typing import Any
@@ -78,14 +79,22 @@ class Names:
         """Places of ``texts``, -1 for one that is not there; shape (texts,)."""
         if not len(self.hashes) or not texts:
             return np.full(len(texts), -1)
-        hashes = _hashes(texts)
+        hashes = np.frombuffer(b"".join(map(_hash_of_few, texts)), "<u8")
         at = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
         return np.where(self.hashes[at] == hashes, self.order[at], -1)
 
 
 def _hashes(texts: Sequence[str]) -> np.ndarray:
+    return np.frombuffer(b"".join(map(_hash, texts)), "<u8")
+
+
+def _hash(text: str) -> bytes:
     # Of a million texts, two share one of 64 bits once in forty million shops.
-    return np.frombuffer(b"".join(blake2b(text.encode(), digest_size=8).digest() for text in texts), "<u8")
+    return blake2b(text.encode(), digest_size=8).digest()
+
+
+# Pages ask for the same few products again and again.
+_hash_of_few = lru_cache(maxsize=10_000)(_hash)
 
 
 def store(model: Model, folder: Path) -> str:

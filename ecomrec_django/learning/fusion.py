@@ -12,7 +12,7 @@ from ..errors import DataError, TrainingError
 from .facts import Facts
 from .past import Past
 from .shoppers import Shopper
-from .signals import NAMES, candidates, signals
+from .signals import ANCHORED, NAMES, candidates, signals
 from .trees import Trees
 
 if TYPE_CHECKING:
@@ -122,9 +122,14 @@ class Ranker:
         """Whether anything was learned."""
         return self.skill > 0
 
-    def chances(self, matrix: np.ndarray) -> np.ndarray:
-        """The chance of each row of `signals` to be bought, 0…1, shape (rows,)."""
-        return 1 / (1 + np.exp(-(self.slope * self.trees.raw(matrix) + self.offset)))
+    def chances(self, matrix: np.ndarray, within: np.ndarray | None = None) -> np.ndarray:
+        """The chance of each row of `signals` to be bought, 0…1, shape (rows,); ``within``: of `without_anchor`."""
+        raw = self.trees.raw(matrix, within, 0 if within is None else ANCHORED)
+        return 1 / (1 + np.exp(-(self.slope * raw + self.offset)))
+
+    def without_anchor(self, matrix: np.ndarray) -> np.ndarray:
+        """What the signals of the shopper and the items alone say, for `chances` beside each of several anchors."""
+        return self.trees.within(matrix, ANCHORED)
 
     def contributions(self, matrix: np.ndarray) -> np.ndarray:
         """What each of ``names`` added to the log-odds, shape (rows, names)."""
@@ -162,10 +167,12 @@ def ranked(
     """``items`` (all `candidates` if None) ranked beside the anchors: by their mean chance, turned by the ``dial``."""
     if items is None:
         items = candidates(facts, shopper, anchors)
-    chances, first = np.zeros(len(items)), None
+    chances, first, within = np.zeros(len(items)), None, None
     for matrix in signals(facts, shopper, anchors, day, items):
-        first = matrix.copy() if first is None else first
-        chances += ranker.chances(matrix)
+        if first is None:
+            first = matrix.copy()
+            within = ranker.without_anchor(matrix) if len(anchors) > 1 else None
+        chances += ranker.chances(matrix, within)
     assert first is not None
     chances /= max(len(anchors), 1)
     best = np.lexsort((items, -turned(chances, facts.baskets[items], dial)))

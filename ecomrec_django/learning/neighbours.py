@@ -56,8 +56,28 @@ class Rows:
         sizes = self.starts[numbers + 1] - self.starts[numbers]
         first = np.cumsum(sizes) - sizes
         at = np.repeat(self.starts[numbers] - first, sizes) + np.arange(sizes.sum())
-        columns, place = np.unique(self.columns[at], return_inverse=True)
-        return columns, np.bincount(place, np.repeat(weights, sizes) * self.values[at], len(columns))
+        return summed(self.columns[at], np.repeat(weights, sizes) * self.values[at])
+
+
+def summed(keys: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct ``keys``, ascending, and the sum of each one's ``values``."""
+    if not len(keys):
+        return keys, values
+    # Rows laid end to end ascend piece by piece, which a stable sort merges in less than half the time of np.unique.
+    order = keys.argsort(kind="stable")
+    keys = keys[order]
+    fresh = np.empty(len(keys), bool)
+    fresh[0] = True
+    np.not_equal(keys[1:], keys[:-1], out=fresh[1:])
+    first = np.flatnonzero(fresh)
+    return keys[first], np.add.reduceat(values[order], first)
+
+
+def among(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Whether each of ``wanted`` is one of the ascending ``keys``, shape of the former."""
+    if not len(keys):
+        return np.zeros(np.shape(wanted), bool)
+    return keys[np.minimum(keys.searchsorted(wanted), len(keys) - 1)] == wanted
 
 
 def lookup(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray, missing: float = 0.0) -> np.ndarray:

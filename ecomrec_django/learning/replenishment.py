@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 
@@ -19,15 +18,6 @@ MIN_REPEATS = 5
 PRIOR_GAPS = 2.0
 # Part of a cycle after which the next purchase is due.
 DUE = 0.8
-
-
-class State(IntEnum):
-    """What an item is to a shopper."""
-
-    NEW = 0  # never bought
-    HIDDEN = 1  # bought, and of a need that is not bought again
-    OWNED = 2  # bought, and not yet used up
-    DUE = 3  # bought, and about to be bought again
 
 
 @dataclass(frozen=True)
@@ -95,15 +85,17 @@ def own_cycle(gap: np.ndarray, baskets: np.ndarray, days: np.ndarray) -> np.ndar
     return np.where(np.isnan(days), gap, blend)
 
 
-def states(repeats: np.ndarray, baskets: np.ndarray, since: np.ndarray, cycle: np.ndarray) -> np.ndarray:
-    """A `State` per item, shape (items,) int8.
+def bought_for_good(repeats: np.ndarray, baskets: np.ndarray) -> np.ndarray:
+    """Whether an item that a shopper bought in so many own ``baskets`` is not offered to them again, shape as given.
 
-    ``repeats`` of the items' needs, ``baskets`` of the shopper with each, days ``since`` the last of them, and
-    `own_cycle`. What a shopper bought twice is never hidden.
+    ``repeats`` of the items' needs. What somebody bought twice they may buy again.
     """
-    state = np.where(since >= DUE * cycle, State.DUE, State.OWNED)
-    state = np.where(repeats | (baskets > 1), state, State.HIDDEN)
-    return np.where(baskets > 0, state, State.NEW).astype(np.int8)
+    return ~repeats & (baskets == 1)
+
+
+def due(since: float, cycle: float) -> bool:
+    """Whether something is about to be bought again, so many days ``since`` it was, by its `own_cycle`."""
+    return since >= DUE * cycle
 
 
 def _following(visitor: np.ndarray, day: np.ndarray) -> np.ndarray:

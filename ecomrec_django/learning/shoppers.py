@@ -9,8 +9,9 @@ import numpy as np
 
 from .interactions import KINDS
 from .interests import Weights, interests, shares
+from .neighbours import among
 from .past import PURCHASE, Past
-from .replenishment import State, states
+from .replenishment import bought_for_good
 
 if TYPE_CHECKING:
     from .facts import Facts
@@ -22,7 +23,9 @@ LATEST = 5
 # Of items looked at, the latest count, and halve their weight with each further one and with each day.
 SEEN, SEEN_STEPS, SEEN_DAYS = 30, 3.0, 1.0
 # Candidates that each source names.
-FROM_OWN, FROM_TASTE, FROM_NEAR, FROM_SEEN, FROM_POPULAR = 200, 100, 50, 50, 50
+FROM_OWN, FROM_TASTE, FROM_NEAR, FROM_SEEN, FROM_POPULAR = 120, 60, 25, 30, 30
+# Own items, of those bought most, that what is like them is looked for.
+NEAR_TO = 60
 # Items whose words make the shopper's own.
 WORDED = 20
 
@@ -57,7 +60,7 @@ class Shopper:
     like own items · seen, seen_near: the same of what was looked at lately, and of what is looked at beside it ·
     seen_day: the last day of each ``seen`` · need_interest, brand_interest: ascending numbers and 0…1 shares of the
     shopper's `interests` · words: content features and weights, a vector of length 1 · segment: its label · hidden: own
-    items of what is not bought again (see `replenishment.states`) · candidates: what may be offered without an anchor,
+    items that are `bought_for_good` · candidates: what may be offered without an anchor,
     item numbers, ascending.
     """
 
@@ -92,17 +95,16 @@ class Shopper:
         liking = np.log1p(items.baskets) / max(np.log1p(items.baskets).sum(), 1e-9)
         now = past.day.max(initial=-np.inf)
         ages = (past.item, past.kind, now - past.day, past.rating)
-        near = facts.alike.blend(items.things, liking)
-        need = facts.need[items.things]
-        state = states(facts.repeats[need], items.baskets, items.last, facts.cycle[need])
-        hidden = items.things[state == State.HIDDEN]
+        most = _greatest(liking, NEAR_TO)
+        near = facts.alike.blend(items.things[most], liking[most])
+        hidden = items.things[bought_for_good(facts.repeats[facts.need[items.things]], items.baskets)]
         looked = (past.kind == _VIEW) | (past.kind == _CART) | (past.kind == _CLICK)
         seen, seen_score, seen_day = _seen(past.item[looked], past.day[looked], now)
         seen_near = facts.co_seen.blend(seen, seen_score)
         named = np.unique(
             np.concatenate(
                 [
-                    items.things[np.argsort(-items.recent[:, -1], kind="stable")[:FROM_OWN]],
+                    strongest((items.things, items.recent[:, -1]), FROM_OWN),
                     strongest((past.liked, past.liked_by), FROM_TASTE),
                     strongest(near, FROM_NEAR),
                     seen,
@@ -128,7 +130,7 @@ class Shopper:
             _words(facts, seen, seen_score, items.things, liking),
             past.segment,
             hidden,
-            named[facts.offered[named] & ~np.isin(named, hidden)],
+            named[facts.offered[named] & ~among(hidden, named)],
         )
 
     @property
@@ -158,7 +160,12 @@ class Shopper:
 def strongest(scored: tuple[np.ndarray, np.ndarray], k: int) -> np.ndarray:
     """The ``k`` things of the greatest scores, of (things, scores)."""
     things, scores = scored
-    return things if len(things) <= k else things[np.argpartition(-scores, k - 1)[:k]]
+    return things[_greatest(scores, k)]
+
+
+def _greatest(scores: np.ndarray, k: int) -> np.ndarray | slice:
+    """Where the ``k`` greatest are, in no order."""
+    return slice(None) if len(scores) <= k else np.argpartition(-scores, k - 1)[:k]
 
 
 def _habit(thing: np.ndarray, basket: np.ndarray, days: np.ndarray) -> Habit:

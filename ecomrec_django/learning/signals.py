@@ -9,12 +9,12 @@ import numpy as np
 
 from .facts import Facts
 from .interests import blend
-from .neighbours import Rows, lookup
+from .neighbours import Rows, among, lookup
 from .pairs import log_likelihood_ratio
 from .shoppers import HALF_LIVES, Shopper, strongest
 
 # Candidates that the anchors add to the shopper's own.
-FROM_PAIRS, FROM_SEEN_BESIDE = 100, 50
+FROM_PAIRS, FROM_SEEN_BESIDE = 60, 30
 
 # Signals of an anchor, NaN without one.
 OF_ANCHOR = (
@@ -73,7 +73,8 @@ NAMES = (
     *OF_ANCHOR,
 )
 _COLUMN = {name: column for column, name in enumerate(NAMES)}
-_OF_ANCHOR = slice(len(NAMES) - len(OF_ANCHOR), len(NAMES))
+# The first column of OF_ANCHOR.
+ANCHORED = len(NAMES) - len(OF_ANCHOR)
 
 
 def candidates(facts: Facts, shopper: Shopper, anchors: Sequence[int] = ()) -> np.ndarray:
@@ -88,7 +89,8 @@ def candidates(facts: Facts, shopper: Shopper, anchors: Sequence[int] = ()) -> n
     beside += [strongest(facts.co_seen.row(anchor), FROM_SEEN_BESIDE // many) for anchor in anchors]
     added = np.concatenate(beside)
     found = np.union1d(shopper.candidates, added[facts.offered[added]])
-    return found[~np.isin(found, shopper.hidden) & ~np.isin(facts.aisle[found], facts.aisle[list(anchors)])]
+    theirs = np.sort(facts.aisle[list(anchors)])
+    return found[~(among(shopper.hidden, found) | among(theirs, facts.aisle[found]))]
 
 
 def signals(
@@ -182,6 +184,8 @@ def _of_anchor(
     """OF_ANCHOR; ``at`` as in `_of_shopper`, ``sizes`` of the shopper's baskets with each own item."""
     n_i, n_j = facts.baskets[anchor], facts.baskets[items]
     both = facts.pairs.at(anchor, items)
+    paired, ratio = np.flatnonzero(both), np.zeros(len(items))
+    ratio[paired] = log_likelihood_ratio(both[paired], n_i, n_j[paired], facts.total)
     own = shopper.items
     kin = (
         own.things == anchor,
@@ -192,7 +196,7 @@ def _of_anchor(
     return {
         "chance": both / (n_i + 5),
         "back_chance": both / (n_j + 5),
-        "llr": np.where(both > 0, log_likelihood_ratio(both, n_i, n_j, facts.total), 0.0),
+        "llr": ratio,
         "lift": np.log((both + 1) / (n_i * n_j / facts.total + 1)),
         "aisle_chance": facts.beside.at(facts.aisle[anchor], items),
         "need_chance": facts.needs.at(facts.need[anchor], facts.need[items]),

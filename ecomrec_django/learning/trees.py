@@ -81,30 +81,43 @@ class Trees:
             int(nodes["depth"].max(initial=0)),
         )
 
-    def raw(self, matrix: np.ndarray) -> np.ndarray:
-        """Sums over all trees (log-odds of a classifier), shape (rows,); ``matrix`` is (rows, signals)."""
+    def raw(self, matrix: np.ndarray, within: np.ndarray | None = None, column: int = 0) -> np.ndarray:
+        """Sums over all trees (log-odds of a classifier), shape (rows,); ``matrix`` is (rows, signals).
+
+        ``within``: what the signals before ``column`` leave (see `within`), if that is known.
+        """
         sums = np.empty(len(matrix))
         for start in range(0, len(matrix), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
-            sums[part] = self.base + self._added(matrix[part]).sum(axis=1)
+            known = None if within is None else within[part].copy()
+            sums[part] = self.base + self._added(self._within(matrix[part], known, column)).sum(axis=1)
         return sums
 
-    def _added(self, matrix: np.ndarray) -> np.ndarray:
-        """What each tree adds to each row, shape (rows, trees).
+    def within(self, matrix: np.ndarray, column: int) -> np.ndarray:
+        """The leaves that the signals before ``column`` leave within reach, as bits, shape (rows, trees)."""
+        return self._within(matrix, None, 0, column)
+
+    def _within(self, matrix: np.ndarray, known: np.ndarray | None, column: int, end: int | None = None) -> np.ndarray:
+        """``known`` (all leaves if None) without what the signals ``column``…``end`` - 1 put out of reach.
 
         The value of each signal puts some leaves of each tree out of reach; what all of them leave is the one leaf.
         Source: C. Lucchese et al., QuickScorer, SIGIR 2015.
         """
         reach = self._reach
         columns = np.ascontiguousarray(matrix.T, np.float64)
-        left = np.tile(reach.whole, (len(matrix), 1))
-        some = np.empty_like(left)
+        leaves = np.tile(reach.whole, (len(matrix), 1)) if known is None else known
+        some = np.empty_like(leaves)
         for signal, thresholds, masks in reach.signals:
-            # NaN comes after all thresholds, of which the last is infinite.
-            left &= masks.take(thresholds.searchsorted(columns[signal]), axis=0, out=some, mode="clip")
+            if signal >= column and (end is None or signal < end):
+                # NaN comes after all thresholds, of which the last is infinite.
+                leaves &= masks.take(thresholds.searchsorted(columns[signal]), axis=0, out=some, mode="clip")
+        return leaves
+
+    def _added(self, leaves: np.ndarray) -> np.ndarray:
+        """What each tree adds to each row, shape (rows, trees), by the one of its ``leaves`` that is left."""
         # A single bit is left, and its number is the exponent of that power of two.
-        bit = (left.astype(np.float32).view(np.int32) >> 23) - 127
-        return reach.values[bit + reach.first]
+        bit = (leaves.astype(np.float32).view(np.int32) >> 23) - 127
+        return self._reach.values[bit + self._reach.first]
 
     @cached_property
     def _reach(self) -> _Reach:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
 
 from ..conf import conf
 from ..learning.artifact import Model
-from ..learning.fusion import Ranker, ranked
+from ..learning.fusion import Ranked, Ranker, ranked
+from ..learning.neighbours import among
 from ..learning.replenishment import own_cycle
 from ..learning.shoppers import Shopper
 from ..learning.signals import NAMES, candidates
@@ -23,7 +24,12 @@ MOST_OFFERS = 60
 # How much a shopper's chances turn a list that is ordered by something else.
 SWAY = 0.5
 
-_COLUMN = {name: column for column, name in enumerate(NAMES)}
+# Signals that tell why an item is offered.
+_TOLD = [
+    NAMES.index(name)
+    for name in ("gap", "own_baskets", "days_since", "seen", "seen_days", "taste", "need_interest")
+]
+_GAP, _BASKETS = 0, 1
 
 
 class Known:
@@ -59,7 +65,7 @@ def personal(
     numbers = model.names.numbers([*anchors, *(offer.item for offer in listed)])
     beside, of_list = numbers[: len(anchors)], numbers[len(anchors) :]
     # What this shopper has, and nobody buys twice.
-    owned = np.isin(of_list, known.shopper.hidden)
+    owned = among(known.shopper.hidden, of_list)
     listed, of_list = [offer for offer, has in zip(listed, owned, strict=True) if not has], of_list[~owned]
     if not strategy.adds:
         return _swayed(known, ranker, listed, of_list)
@@ -75,10 +81,8 @@ def personal(
     found = ranked(ranker, model.facts, known.shopper, beside.tolist(), known.day, conf.DISCOVERY, items)
     own = dict(zip(of_list.tolist(), listed, strict=True))
     offers = [
-        own[number]._replace(score=chance) if number in own else _offer(model, number, chance, row)
-        for number, chance, row in zip(
-            found.items[:MOST_OFFERS].tolist(), found.chances.tolist(), found.matrix, strict=False
-        )
+        own[number]._replace(score=offer.score) if number in own else offer
+        for number, offer in zip(found.items.tolist(), _offers(model, found), strict=False)
     ]
     # What came into the catalog since is known to the list alone, and keeps its place.
     for place, offer in enumerate(listed):
@@ -102,23 +106,24 @@ def _swayed(known: Known, ranker: Ranker, listed: list[Offer], numbers: np.ndarr
     return sorted(swayed, key=lambda offer: -offer.score)
 
 
-def _offer(model: Model, number: int, chance: float, row: np.ndarray) -> Offer:
-    """One that no list holds, for the first of the reasons that is true."""
-
-    def value(name: str) -> float:
-        return float(row[_COLUMN[name]])
-
-    evidence: tuple[float | None, ...]
-    if value("own_baskets") > 0:
-        gap, baskets = np.array([value("gap")]), np.array([value("own_baskets")])
-        cycle = float(own_cycle(gap, baskets, model.facts.cycle[model.facts.need[[number]]])[0])
-        reason, evidence = Reason.AGAIN, (chance, value("own_baskets"), value("days_since"), cycle)
-    elif value("seen") > 0:
-        reason, evidence = Reason.SEEN, (chance, value("seen_days"))
-    elif value("taste") > 0:
-        reason, evidence = Reason.TASTE, (chance, value("taste"))
-    elif value("need_interest") > 0:
-        reason, evidence = Reason.INTEREST, (chance, value("need_interest"))
-    else:
-        reason, evidence = Reason.POPULAR, (None,)
-    return Offer(model.names[number], chance, reason, int(model.aisles[number]), evidence)
+def _offers(model: Model, found: Ranked) -> Iterator[Offer]:
+    """The first MOST_OFFERS of what is ranked, each for the first of the reasons that is true."""
+    items = found.items[:MOST_OFFERS]
+    rows = found.matrix[:MOST_OFFERS, _TOLD]
+    cycles = own_cycle(rows[:, _GAP], rows[:, _BASKETS], model.facts.cycle[model.facts.need[items]])
+    columns = (items, found.chances, model.aisles[items], cycles, *rows.T)
+    for number, chance, aisle, cycle, gap, baskets, since, seen, seen_days, taste, interest in zip(
+        *(column.tolist() for column in columns), strict=False
+    ):
+        evidence: tuple[float | None, ...]
+        if baskets > 0:
+            reason, evidence = Reason.AGAIN, (chance, baskets, since, cycle)
+        elif seen > 0:
+            reason, evidence = Reason.SEEN, (chance, seen_days)
+        elif taste > 0:
+            reason, evidence = Reason.TASTE, (chance, taste)
+        elif interest > 0:
+            reason, evidence = Reason.INTEREST, (chance, interest)
+        else:
+            reason, evidence = Reason.POPULAR, (None,)
+        yield Offer(model.names[number], chance, reason, aisle, evidence)

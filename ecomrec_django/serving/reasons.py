@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.formats import number_format
 from django.utils.translation import gettext, gettext_noop, ngettext
 
-from ..learning.replenishment import DUE
+from ..learning.replenishment import due
 from ..strategies.base import Offer, Reason, evidence_of
 
 # A smaller crowd is no argument, and may point at a person.
@@ -36,7 +36,7 @@ def sentence(offer: Offer) -> str:
         return gettext("Same use, %(percent)s %% more") % {"percent": more} if more >= 1 else gettext("Same use")
     if offer.reason is Reason.AGAIN:
         cycle, days = evidence.get("cycle"), evidence.get("days")
-        if cycle and days and days >= DUE * cycle:
+        if cycle and days and due(days, cycle):
             return gettext("It may be time to buy it again")
         times = int(evidence.get("baskets") or 0)
         return ngettext("You bought it %(times)s time", "You bought it %(times)s times", times) % {"times": times}

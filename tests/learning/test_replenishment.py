@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ecomrec_django.learning.replenishment import DUE, State, cycles, own_cycle, states
+from ecomrec_django.learning.replenishment import DUE, bought_for_good, cycles, due, own_cycle
 
 # Items 0-4 are milk (need 0), 5-9 tents (need 1).
 NEED = np.repeat([0, 1], 5)
@@ -57,12 +57,12 @@ def test_a_shoppers_own_cycle_is_drawn_to_the_needs():
     assert own_cycle(np.array([7.0]), np.array([4.0]), np.array([np.nan])).tolist() == [7.0]
 
 
-def test_an_owned_item_is_hidden_waits_or_is_due():
-    cycle = np.full(5, 10.0)
-    found = states(
-        np.array([True, True, True, False, False]),
-        np.array([0.0, 1, 1, 1, 2]),
-        np.array([np.nan, DUE * 10 - 1, DUE * 10, 99, 99]),
-        cycle,
-    )
-    assert found.tolist() == [State.NEW, State.OWNED, State.DUE, State.HIDDEN, State.DUE]
+def test_what_is_not_bought_again_is_for_good_unless_this_shopper_bought_it_twice():
+    repeats, baskets = np.array([True, True, False, False, False]), np.array([0.0, 1, 0, 1, 2])
+    assert bought_for_good(repeats, baskets).tolist() == [False, False, False, True, False]
+
+
+def test_an_item_is_due_after_most_of_its_cycle():
+    assert not due(DUE * 10 - 0.1, 10.0)
+    assert due(DUE * 10, 10.0)
+    assert not due(99.0, np.nan)

@@ -16,7 +16,7 @@ from ecomrec_django.learning.fusion import Ranker, ranked
 from ecomrec_django.learning.interests import Weights, blend, interests
 from ecomrec_django.learning.neighbours import Rows
 from ecomrec_django.learning.past import PURCHASE, Past
-from ecomrec_django.learning.replenishment import own_cycle, states
+from ecomrec_django.learning.replenishment import bought_for_good, due, own_cycle
 from ecomrec_django.learning.sessions import Decay, SessionNeighbours
 from ecomrec_django.learning.shoppers import Shopper
 from ecomrec_django.learning.signals import NAMES
@@ -37,7 +37,8 @@ ranker = Ranker(trees, 1.0, 0.0, 0.5)
 found = ranked(ranker, facts, shopper, [0], 6.0, 0.5)
 assert found.items.tolist() == [1, 2] and ranker.contributions(found.matrix).shape == (2, len(NAMES))
 own = shopper.items
-states(one[:2] > 0, own.baskets, 6.0 - own.last, own_cycle(own.gap, own.baskets, one[:2]))
+assert bought_for_good(one[:2] > 0, own.baskets).tolist() == [False, False]
+assert not due(6.0 - own.last[0], own_cycle(own.gap, own.baskets, np.full(2, 9.0))[0])
 past = SessionNeighbours.of(np.array([0, 0]), np.array([0, 1]), np.array([0.0, 1.0]), 2, Decay())
 assert past.next(np.array([0]), 1.0)[0].tolist() == [0, 1]
 days = np.zeros(1)
