@@ -26,8 +26,7 @@ SWAY = 0.5
 
 # Signals that tell why an item is offered.
 _TOLD = [
-    NAMES.index(name)
-    for name in ("gap", "own_baskets", "days_since", "seen", "seen_days", "taste", "need_interest")
+    NAMES.index(name) for name in ("gap", "own_baskets", "days_since", "seen", "seen_days", "taste", "need_interest")
 ]
 _GAP, _BASKETS = 0, 1
 
@@ -112,7 +111,7 @@ def _offers(model: Model, found: Ranked) -> Iterator[Offer]:
     rows = found.matrix[:MOST_OFFERS, _TOLD]
     cycles = own_cycle(rows[:, _GAP], rows[:, _BASKETS], model.facts.cycle[model.facts.need[items]])
     columns = (items, found.chances, model.aisles[items], cycles, *rows.T)
-    for number, chance, aisle, cycle, gap, baskets, since, seen, seen_days, taste, interest in zip(
+    for number, chance, aisle, cycle, _, baskets, since, seen, seen_days, taste, interest in zip(
         *(column.tolist() for column in columns), strict=False
     ):
         evidence: tuple[float | None, ...]
