@@ -82,6 +82,19 @@ def test_the_same_seed_gives_the_same_ranker(planted, ranker):
     assert (again.slope, again.offset, again.skill) == (ranker.slope, ranker.offset, ranker.skill)
 
 
+def test_beside_several_anchors_the_chances_beside_each_are_averaged(planted, ranker):
+    shopper, anchors = planted.shoppers[0], planted.staples[0][:3]
+    items = np.setdiff1d(candidates(planted.facts, shopper, anchors), anchors)
+    found = ranked(ranker, planted.facts, shopper, anchors, NOW, 0.0, items)
+    each = [
+        ranker.chances(matrix.copy())
+        for anchor in anchors
+        for matrix in signals(planted.facts, shopper, [anchor], NOW, items)
+    ]
+    mean = dict(zip(items.tolist(), np.mean(each, axis=0), strict=True))
+    assert found.chances == pytest.approx([mean[item] for item in found.items.tolist()])
+
+
 def test_the_dial_turns_from_what_many_buy_to_what_few_do():
     chances, baskets = np.array([0.4, 0.2]), np.array([100.0, 4.0])
     assert turned(chances, baskets, 0.0).tolist() == [0.4, 0.2]

@@ -10,9 +10,11 @@ from scipy.sparse import csr_matrix
 from ecomrec_django.errors import DataError
 from ecomrec_django.learning.neighbours import (
     Rows,
+    among,
     item_neighbours,
     liked_by_neighbours,
     lookup,
+    summed,
     top_k,
     visitor_neighbours,
 )
@@ -109,3 +111,20 @@ def test_rows_answer_as_the_matrix_does():
 
 def test_a_look_up_in_nothing_finds_nothing():
     assert lookup(np.array([]), np.array([]), np.array([1, 2]), -1).tolist() == [-1, -1]
+
+
+@given(arrays(np.int32, st.integers(0, 60), elements=st.integers(0, 9)))
+@settings(max_examples=50, deadline=None)
+def test_values_are_summed_by_key(keys):
+    values = np.arange(1, len(keys) + 1, dtype=np.float64)
+    found, sums = summed(keys, values)
+    assert found.tolist() == sorted(set(keys.tolist()))
+    assert sums.tolist() == [values[keys == key].sum() for key in found]
+
+
+@given(
+    arrays(np.int64, st.integers(0, 20), elements=st.integers(0, 30)), arrays(np.int64, 15, elements=st.integers(0, 40))
+)
+@settings(max_examples=50, deadline=None)
+def test_what_is_among_ascending_keys_is_found(keys, wanted):
+    assert among(np.unique(keys), wanted).tolist() == [key in keys for key in wanted]

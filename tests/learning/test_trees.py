@@ -57,6 +57,17 @@ def test_contributions_add_up_and_belong_to_the_signal_that_decides():
     assert share[1] < 0.1
 
 
+@pytest.mark.parametrize("column", [0, 2, 4])
+def test_what_some_signals_leave_within_reach_is_asked_once_for_many_answers_of_the_others(column):
+    matrix, answer = data(4, rows=1_100)
+    trees = flat(HistGradientBoostingClassifier(max_iter=30, random_state=0).fit(matrix, answer))
+    within = trees.within(matrix, column)
+    assert (trees.raw(matrix, within, column) == trees.raw(matrix)).all()
+    changed = matrix.copy()
+    changed[:, column:] = data(5, rows=1_100)[0][:, column:]
+    assert (trees.raw(changed, within, column) == trees.raw(changed)).all()
+
+
 def test_no_rows_have_no_predictions():
     trees = flat(HistGradientBoostingClassifier(max_iter=2).fit(*data(0)))
     none = np.empty((0, 4), np.float32)
