@@ -1,5 +1,5 @@
 from .behaviour import Checkpoint, Event, GuestOrder, HeldEvent, Kind, Omission, Visitor
-from .catalog import Category, Item
+from .catalog import Category, Item, ItemPicture
 from .measurement import Impression
 from .privacy import Erasure
 from .releases import OfferList, Override, Publication, Release, TrainingRun
@@ -14,6 +14,7 @@ __all__ = [
     "HeldEvent",
     "Impression",
     "Item",
+    "ItemPicture",
     "Kind",
     "OfferList",
     "Omission",

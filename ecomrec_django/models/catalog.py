@@ -68,3 +68,32 @@ class Item(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class ItemPicture(models.Model):
+    """What was seen in the picture of an item: see `ecomrec_django.pipeline.pictures`."""
+
+    item = models.OneToOneField(
+        Item, models.CASCADE, primary_key=True, related_name="picture", verbose_name=_("item")
+    )
+    # `Item.image` as it was when the picture was read: another address is another picture.
+    image = models.CharField(max_length=500)
+    # 128 float16 numbers, a vector of length 1; null where the picture could not be read.
+    vector = models.BinaryField(null=True)
+    # The network that made the vector: only those of one network are compared.
+    network = models.CharField(max_length=32, blank=True)
+    problem = models.CharField(_("problem"), max_length=200, blank=True)
+    # What an item without a category most probably is, where the network is sure enough to act on it.
+    category = models.ForeignKey(
+        Category, models.SET_NULL, null=True, related_name="+", verbose_name=_("suggested category")
+    )
+    # What the item does not say of itself, by name, as [value, chance].
+    suggested = models.JSONField(_("suggestions"), default=dict, blank=True)
+    read = models.DateTimeField(_("read"))
+
+    class Meta:
+        verbose_name = _("picture")
+        verbose_name_plural = _("pictures")
+
+    def __str__(self) -> str:
+        return self.image

@@ -9,13 +9,18 @@ from .shoppers import Segment
 
 
 class TrainingRun(models.Model):
-    """One walk from events to a release: what it does now, how it ended."""
+    """One walk from events to a release, or from pictures to vectors: what it does now, how it ended."""
 
     class Status(models.TextChoices):
         RUNNING = "running", _("running")
         DONE = "done", _("done")
         FAILED = "failed", _("failed")
 
+    class Kind(models.TextChoices):
+        RELEASE = "release", _("release")
+        PICTURES = "pictures", _("pictures")
+
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.RELEASE)
     status = models.CharField(_("status"), max_length=8, choices=Status.choices, default=Status.RUNNING)
     stage = models.CharField(_("stage"), max_length=64, blank=True)
     percent = models.PositiveSmallIntegerField(_("percent"), default=0)

@@ -16,18 +16,19 @@ _BUSY = "Another training is running; wait until it has ended, or look at it und
 
 
 @contextmanager
-def only_one() -> Iterator[None]:
-    """Hold the lock. Raises TrainingError at once if somebody else does.
+def only_one(work: str = "training") -> Iterator[None]:
+    """Hold the lock of a kind of ``work``. Raises TrainingError at once if somebody else does.
 
     On MySQL the lock belongs to the connection, so that it counts on every machine; elsewhere to a file.
     """
-    with _mysql_lock() if connection.vendor == "mysql" else _file_lock():
+    with _mysql_lock(work) if connection.vendor == "mysql" else _file_lock(work):
         yield
 
 
 @contextmanager
-def _mysql_lock() -> Iterator[None]:
-    name = "ecomrec:" + blake2b(str(connection.settings_dict["NAME"]).encode(), digest_size=16).hexdigest()
+def _mysql_lock(work: str) -> Iterator[None]:
+    database = blake2b(str(connection.settings_dict["NAME"]).encode(), digest_size=16).hexdigest()
+    name = f"ecomrec:{work}:{database}"
     with connection.cursor() as cursor:
         cursor.execute("SELECT GET_LOCK(%s, 0)", [name])
         if cursor.fetchone() != (1,):
@@ -42,9 +43,9 @@ def _mysql_lock() -> Iterator[None]:
 
 
 @contextmanager
-def _file_lock() -> Iterator[None]:
+def _file_lock(work: str) -> Iterator[None]:
     conf.ARTIFACTS.mkdir(parents=True, exist_ok=True)
-    with open(conf.ARTIFACTS / "training.lock", "w") as file:
+    with open(conf.ARTIFACTS / f"{work}.lock", "w") as file:
         if not locks.lock(file, locks.LOCK_EX | locks.LOCK_NB):
             raise TrainingError(_BUSY)
         try:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from ..conf import conf
-from ..errors import DataError, EcomrecError, TrainingError
+from ..errors import DataError
 from ..learning.interactions import ITEMS, VISITORS, schema
 from ..learning.training_data import TrainingData
 from ..models import Item, OfferList, Publication, Release, TrainingRun, Visitor
@@ -27,6 +26,7 @@ from .lists import ItemNames, encoded
 from .lock import only_one
 from .progress import Progress, Reporter
 from .publish import prune, publish
+from .runs import finish, recorded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,24 +67,8 @@ def train(
     Raises TrainingError if another training is running, or after marking this run failed; what is published then stays.
     """
     strategies = {name: made() for name, made in conf.STRATEGIES.items()}
-    with only_one():
-        _bury_the_dead()
-        run = TrainingRun.objects.create(until=until)
-        try:
-            _Training(run, strategies, progress, before).walk(publish)
-        except EcomrecError as error:
-            _fail(run, str(error))
-            raise
-        except Exception as error:
-            logger.exception("Training run %s failed in stage %s", run.pk, run.stage)
-            _fail(run, f"{run.stage}: {type(error).__name__}: {error}")
-            raise TrainingError(
-                f"Training run {run.pk} failed in stage “{run.stage}”: {type(error).__name__}: {error}. "
-                "What is published stays as it is."
-            ) from error
-        except BaseException:
-            _fail(run, f"Stopped in stage {run.stage}.")
-            raise
+    with only_one(), recorded(TrainingRun.Kind.RELEASE, until) as run:
+        _Training(run, strategies, progress, before).walk(publish)
     return run
 
 
@@ -206,11 +190,7 @@ class _Training:
             publish(release)
             said.append("It is published.")
         prune()
-        self.run.status = TrainingRun.Status.DONE
-        self.run.stage, self.run.percent = "", 100
-        self.run.finished = timezone.now()
-        self.run.message = " ".join(said)
-        self.run.save()
+        finish(self.run, " ".join(said))
 
 
 def training_data(
@@ -313,17 +293,3 @@ def visitors_table() -> pa.Table:
     types = schema(VISITORS)
     arrays = [pa.array(values, column.type) for values, column in zip(columns, types, strict=True)]
     return pa.Table.from_arrays(arrays, schema=types)
-
-
-def _bury_the_dead() -> None:
-    """We hold the lock, so that whatever still says it runs does not."""
-    TrainingRun.objects.filter(status=TrainingRun.Status.RUNNING).update(
-        status=TrainingRun.Status.FAILED, finished=timezone.now(), message="The process ended without a word."
-    )
-
-
-def _fail(run: TrainingRun, message: str) -> None:
-    run.status, run.finished, run.message = TrainingRun.Status.FAILED, timezone.now(), message
-    # With the database gone too, the next run will mark this one.
-    with suppress(DatabaseError):
-        run.save()
