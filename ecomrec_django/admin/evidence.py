@@ -16,6 +16,7 @@ REASONS: dict[Reason, Any] = {
     Reason.UPGRADE: _("A better answer to the same need"),
     Reason.POPULAR: _("Bestseller"),
     Reason.PINNED: _("Pinned by a merchant"),
+    Reason.ALIKE: _("Another answer to the same need"),
 }
 
 # Evidence name -> what it is called, and how it is written: decimals of a number, "times" or "percent".

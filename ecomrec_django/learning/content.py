@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 TEXT, ATTRIBUTES, BRAND, PRICE = 0.4, 0.2, 0.2, 0.2
 # Share of the category path where needs are compared with each other.
 CATEGORY = 0.2
+# Share of how two items look, where both have pictures.
+LOOKS = 0.5
 FEATURES = 2**18
 PRICE_STEPS_PER_OCTAVE = 2
 # Candidates that one item is compared with; a larger need is cut into neighbours by price.
@@ -124,17 +126,32 @@ def groups(need: np.ndarray, order_by: np.ndarray, kept: np.ndarray) -> list[np.
     return [part[at : at + WINDOW] for part in parts for at in range(0, len(part), WINDOW)]
 
 
-def similar(vectors: csr_matrix, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Similarities of two sets of items, shape (rows, columns) float32."""
-    return np.asarray((vectors[rows] @ vectors[columns].T).todense(), np.float32)
+def similar(vectors: csr_matrix, rows: np.ndarray, columns: np.ndarray, looks: np.ndarray | None = None) -> np.ndarray:
+    """Similarities of two sets of items, 0…1, shape (rows, columns) float32.
+
+    ``looks``: vectors of the items' pictures, each of length 1, or 0 where there is none, shape (items, width). Where
+    both items have one, their cosine has the share LOOKS.
+    """
+    alike = np.asarray((vectors[rows] @ vectors[columns].T).todense(), np.float32)
+    if looks is None:
+        return alike
+    one, other = looks[rows], looks[columns]
+    both = one.any(axis=1)[:, None] & other.any(axis=1)[None, :]
+    return np.where(both, (1 - LOOKS) * alike + LOOKS * np.clip(one @ other.T, 0.0, 1.0), alike)
 
 
 def nearest(
-    items: pa.Table, price: np.ndarray, need: np.ndarray, wanting: np.ndarray, known: np.ndarray
+    items: pa.Table,
+    price: np.ndarray,
+    need: np.ndarray,
+    wanting: np.ndarray,
+    known: np.ndarray,
+    looks: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For each ``wanting`` item its most similar ``known`` one of the same need (masks, shape (items,)).
 
-    Returns item numbers, the numbers of their neighbours, and similarities above 0; items without one are left out.
+    ``looks`` as of `similar`. Returns item numbers, the numbers of their neighbours, and similarities above 0; items
+    without one are left out.
     """
     size = len(need)
     shared = np.intersect1d(need[wanting], need[known])
@@ -143,11 +160,12 @@ def nearest(
     place = np.full(size, -1)
     place[rows] = np.arange(len(rows))
     vectors = content_vectors(items.take(rows), price[rows], within_need=True)
+    looks = None if looks is None else looks[rows]
     found = []
     for group in groups(need, np.nan_to_num(price), used):
         from_, to = group[wanting[group]], group[known[group]]
         if len(from_) and len(to):
-            alike = similar(vectors, place[from_], place[to])
+            alike = similar(vectors, place[from_], place[to], looks)
             best = alike.argmax(axis=1)
             found.append((from_, to[best], alike[np.arange(len(from_)), best]))
     if not found:

@@ -15,7 +15,7 @@ from .facts import DAY, ByVisitor, Facts, Goods, pasts, tastes
 from .fusion import Cases, Slice
 from .interactions import Interactions
 from .neighbours import Rows, top_k
-from .pairs import MIN_CUSTOMERS, Counts, Statistics
+from .pairs import MIN_CUSTOMERS, Statistics
 from .segments import Labelled, Segments, find, popularity
 from .shoppers import Shopper
 
@@ -75,7 +75,7 @@ class Knowledge:
             goods,
             statistics.pairs(lines),
             statistics.beside(lines, goods.aisle),
-            _co_seen(statistics.co_views(), statistics.viewers()),
+            _co_seen(statistics, len(goods.need)),
             popularity(segments.labels, purchases, len(goods.need)),
             weights,
         )
@@ -126,13 +126,11 @@ def newest_day(events: Interactions) -> float:
     return float(events.time[-1]) / DAY if len(events) else 0.0
 
 
-def _co_seen(seen: Counts, viewers: np.ndarray) -> Rows:
+def _co_seen(statistics: Statistics, items: int) -> Rows:
     """Cosines of what MIN_CUSTOMERS at least looked at in one session."""
     from scipy.sparse import csr_matrix
 
-    size = len(viewers)
+    seen = statistics.co_views()
     enough = seen.count >= MIN_CUSTOMERS
-    seen = Counts(seen.anchor[enough], seen.item[enough], seen.count[enough])
-    many = np.maximum(viewers, 1.0)
-    cosine = np.minimum(seen.count / np.sqrt(many[seen.anchor] * many[seen.item]), 1.0)
-    return Rows.of(top_k(csr_matrix((cosine, (seen.anchor, seen.item)), (size, size)), SEEN_BESIDE))
+    pairs = (seen.anchor[enough], seen.item[enough])
+    return Rows.of(top_k(csr_matrix((statistics.co_view_cosines()[enough], pairs), (items, items)), SEEN_BESIDE))

@@ -182,6 +182,11 @@ class Statistics:
         """Distinct visitors who viewed both in one session."""
         return self._once("co_views", lambda: self._counts("co_views", "viewers"))
 
+    def co_view_cosines(self) -> np.ndarray:
+        """Cosine of the sets of viewers of each pair of `co_views`, 0…1, shape (pairs,)."""
+        seen, viewers = self.co_views(), np.maximum(self.viewers(), 1.0)
+        return np.minimum(seen.count / np.sqrt(viewers[seen.anchor] * viewers[seen.item]), 1.0)
+
     def up_moves(self) -> Counts:
         """Distinct visitors who viewed ``anchor`` and then bought ``item`` instead."""
         return self._counts("up_moves", "switchers")

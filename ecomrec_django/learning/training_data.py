@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
     from .engine import Engine
@@ -32,6 +33,8 @@ class TrainingData:
     visitors: pa.Table | None = None
     # Learn only from events before this moment; None for all.
     until: datetime | None = None
+    # Vectors of the pictures of all items, by ascending item; see `content.similar`. None: no picture was looked at.
+    looks: np.ndarray | None = None
     # Called with (steps done, steps in all) while a strategy works.
     progress: Callable[[int, int], None] = _silent
 

@@ -18,6 +18,7 @@ _SENTENCES = {
     Reason.SEEN: gettext_noop("You looked at it lately"),
     Reason.TASTE: gettext_noop("Liked by customers with a taste like yours"),
     Reason.INTEREST: gettext_noop("Of a kind that you care for"),
+    Reason.ALIKE: gettext_noop("For the same use"),
 }
 
 

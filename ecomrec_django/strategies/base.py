@@ -37,6 +37,7 @@ class Reason(IntEnum):
     SEEN = 7  # this shopper looked at it lately
     TASTE = 8  # shoppers like this one buy it
     INTEREST = 9  # of a kind that this shopper cares for
+    ALIKE = 10  # another answer to the same need
 
 
 EVIDENCE: dict[Reason, tuple[str, ...]] = {
@@ -50,6 +51,7 @@ EVIDENCE: dict[Reason, tuple[str, ...]] = {
     Reason.SEEN: ("chance", "days"),
     Reason.TASTE: ("chance", "share"),
     Reason.INTEREST: ("chance", "interest"),
+    Reason.ALIKE: ("similarity",),
 }
 
 

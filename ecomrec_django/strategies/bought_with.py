@@ -56,7 +56,7 @@ class BoughtWith(Strategy):
         pairs = statistics.pairs(purchases)
         data.progress(3, 5)
         together = _together(statistics, catalog, bought, pairs, beside, statistics.baskets(purchases))
-        cold = _cold(items, catalog, bought, together)
+        cold = _cold(items, data.looks, catalog, bought, together)
         data.progress(4, 5)
         filled = _filled(Candidates.joined([together, cold]), catalog, aisles, bought)
         lists = filled.ranked(LIST_LENGTH)
@@ -125,10 +125,8 @@ def _substitutability(statistics: Statistics, items: int, pairs: Pairs) -> np.nd
     seen = statistics.co_views()
     if not len(seen.count):
         return np.zeros(len(pairs.anchor))
-    viewers = np.maximum(statistics.viewers(), 1.0)
-    cosine = np.minimum(seen.count / np.sqrt(viewers[seen.anchor] * viewers[seen.item]), 1.0)
     at, known = _find(seen.anchor * items + seen.item, pairs.anchor * items + pairs.item)
-    return np.where(known, cosine[at], 0.0)
+    return np.where(known, statistics.co_view_cosines()[at], 0.0)
 
 
 def _aisle_lists(bought: Items, beside: Beside) -> Candidates:
@@ -147,7 +145,9 @@ def _of_aisles(aisles: Candidates, wanted: np.ndarray) -> tuple[np.ndarray, Cand
     return np.repeat(np.arange(len(wanted)), count), aisles.take(np.repeat(first, count) + place)
 
 
-def _cold(items: pa.Table, catalog: Catalog, bought: Items, together: Candidates) -> Candidates:
+def _cold(
+    items: pa.Table, looks: np.ndarray | None, catalog: Catalog, bought: Items, together: Candidates
+) -> Candidates:
     """Items nobody has bought stand in for the most similar item of their need, at half its score."""
     from ..learning.content import nearest
 
@@ -158,7 +158,7 @@ def _cold(items: pa.Table, catalog: Catalog, bought: Items, together: Candidates
         return Candidates.none()
     warm = np.zeros(len(catalog.ids), bool)
     warm[together.item] = True
-    item, like, similarity = nearest(items, catalog.price, catalog.need, cold, warm)
+    item, like, similarity = nearest(items, catalog.price, catalog.need, cold, warm, looks)
     order = np.lexsort((item, -similarity, like))
     order = order[place_in_group(like[order]) < COLD_PER_ITEM]
     item, like, similarity = item[order], like[order], similarity[order]

@@ -11,6 +11,9 @@ from .base import EVIDENCE_WIDTH, Lists, Reason
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from scipy.sparse import csr_matrix
+
+    from ..learning.pairs import Counts
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,14 @@ class Candidates:
             self.reason,
             self.evidence,
         )
+
+
+def matrix_of(pairs: Counts, values: np.ndarray, size: int) -> csr_matrix:
+    """A value above 0 per pair as a sparse matrix, shape (size, size)."""
+    from scipy.sparse import csr_matrix
+
+    kept = values > 0
+    return csr_matrix((values[kept], (pairs.anchor[kept], pairs.item[kept])), (size, size))
 
 
 def best_of_each(owner: np.ndarray, score: np.ndarray, length: int) -> np.ndarray:

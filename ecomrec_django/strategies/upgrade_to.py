@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .base import EVIDENCE, LIST_LENGTH, Anchor, Lists, Offer, Reason, Strategy, StrategyLists
-from .rules import Candidates, Catalog
+from .rules import Candidates, Catalog, matrix_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -67,7 +67,7 @@ class UpgradeTo(Strategy):
         vectors = content_vectors(items, catalog.price, within_need=True)
         data.progress(2, 4)
         windows = groups(catalog.need, np.nan_to_num(catalog.price), usable)
-        parts = [_upgrades(window, catalog, vectors, signals) for window in windows]
+        parts = [_upgrades(window, catalog, vectors, data.looks, signals) for window in windows]
         data.progress(3, 4)
         lists = Candidates.joined(parts).ranked(LIST_LENGTH)
         by_category = _by_need(catalog, usable, signals)
@@ -79,19 +79,19 @@ class _Signals:
     """Sparse (items, items) matrices of up-moves and co-view cosines within a need, and each need's price band."""
 
     def __init__(self, statistics: Statistics, catalog: Catalog) -> None:
-        moves, seen = statistics.up_moves(), statistics.co_views()
-        viewers = np.maximum(statistics.viewers(), 1.0)
+        moves = statistics.up_moves()
         size = len(catalog.ids)
         same = catalog.need[moves.anchor] == catalog.need[moves.item]
-        self.moves = _matrix(moves, moves.count * same, size)
-        cosine = np.minimum(seen.count / np.sqrt(viewers[seen.anchor] * viewers[seen.item]), 1.0)
-        self.co_views = _matrix(seen, cosine, size)
+        self.moves = matrix_of(moves, moves.count * same, size)
+        self.co_views = matrix_of(statistics.co_views(), statistics.co_view_cosines(), size)
         self.left = np.bincount(moves.anchor, moves.count, size)
         self.won = np.bincount(moves.item, moves.count * same, size)
         self.low, self.high = _bands(catalog, moves)
 
 
-def _upgrades(group: np.ndarray, catalog: Catalog, vectors: csr_matrix, signals: _Signals) -> Candidates:
+def _upgrades(
+    group: np.ndarray, catalog: Catalog, vectors: csr_matrix, looks: np.ndarray | None, signals: _Signals
+) -> Candidates:
     """All sound upgrades among the items of one window of a need, the best of each anchor."""
     from ..learning.content import similar
 
@@ -103,7 +103,7 @@ def _upgrades(group: np.ndarray, catalog: Catalog, vectors: csr_matrix, signals:
     sound = (ratio >= low) & (ratio <= high) & (ratio > 1) & ~worse
     if not sound.any():
         return Candidates.none()
-    content = similar(vectors, group, group)
+    content = similar(vectors, group, group, looks)
     together = np.asarray(signals.co_views[group][:, group].todense(), np.float32)
     # Either is reason enough: 1 - (1 - content)(1 - co-views).
     similarity = np.clip(1 - (1 - content) * (1 - together), 0.0, 1.0)
@@ -166,13 +166,6 @@ def _by_need(catalog: Catalog, usable: np.ndarray, signals: _Signals) -> Candida
     return Candidates.of(
         Reason.UPGRADE, owner, item, score, unknown, signals.low[owner], signals.high[owner], unknown, signals.won[item]
     ).ranked(LIST_LENGTH)
-
-
-def _matrix(pairs: Counts, values: np.ndarray, size: int) -> csr_matrix:
-    from scipy.sparse import csr_matrix
-
-    kept = values > 0
-    return csr_matrix((values[kept], (pairs.anchor[kept], pairs.item[kept])), (size, size))
 
 
 def _band_of(offer: Offer) -> tuple[float, float]:

@@ -42,6 +42,12 @@ def upgrade_to(context: template.Context, subject: Any, limit: int | None = None
 
 
 @register.simple_tag(takes_context=True)
+def similar(context: template.Context, subject: Any, limit: int | None = None, title: str | None = None) -> str:
+    """Other answers to the need that a product serves, where the shop has added the strategy "similar"."""
+    return block(context, "similar", subject, limit, title)
+
+
+@register.simple_tag(takes_context=True)
 def for_you(context: template.Context, category: Any = None, limit: int | None = None, title: str | None = None) -> str:
     """What this shopper may want, of a category of the shop or of all of it; bestsellers for who is not known."""
     return block(context, "for_you", (), limit, title, category)
@@ -82,6 +88,7 @@ TITLES = {
     "bought_with": gettext_noop("Bought together"),
     "upgrade_to": gettext_noop("Worth a look"),
     "for_you": gettext_noop("For you"),
+    "similar": gettext_noop("Similar products"),
 }
 
 

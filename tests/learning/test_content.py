@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecomrec_django.learning.content import BRAND, CATEGORY, PRICE, content_vectors, nearest, similar, tokens
+from ecomrec_django.learning.content import BRAND, CATEGORY, LOOKS, PRICE, content_vectors, nearest, similar, tokens
 from tests.learning.histories import catalog
 
 # Per language: colours, and kinds of products.
@@ -96,3 +96,33 @@ def test_similarity_is_symmetric_and_none_exceeds_one(items, within_need):
     assert found.min() >= 0
     assert found.max() <= 1 + 1e-5
     np.testing.assert_allclose(found, found.T, atol=1e-6)
+
+
+@given(st.lists(st.lists(st.floats(-1, 1, width=32), min_size=3, max_size=3), min_size=2, max_size=6))
+@settings(deadline=None, max_examples=30)
+def test_pictures_keep_a_similarity_symmetric_and_within_bounds_and_count_only_where_both_have_one(rows):
+    looks = np.array(rows, np.float32)
+    length = np.sqrt((looks**2).sum(axis=1, keepdims=True))
+    looks = np.where(length > 0.01, looks / np.maximum(length, 0.01), 0.0).astype(np.float32)
+    items = catalog([{"item": number + 1, "title": "red tent"} for number in range(len(rows))])
+    vectors = content_vectors(items, np.full(len(rows), np.nan), within_need=True)
+    everything = np.arange(len(rows))
+    plain = similar(vectors, everything, everything)
+    found = similar(vectors, everything, everything, looks)
+    assert found == pytest.approx(found.T, abs=1e-6)
+    assert found.min() >= 0
+    assert found.max() <= 1 + 1e-6
+    blind = ~looks.any(axis=1)
+    assert (found[blind] == plain[blind]).all()
+    cosine = np.clip(looks @ looks.T, 0, 1)
+    seen = np.ix_(~blind, ~blind)
+    assert found[seen] == pytest.approx(((1 - LOOKS) * plain + LOOKS * cosine)[seen], abs=1e-6)
+
+
+def test_of_new_items_described_alike_the_twin_is_the_one_that_looks_like_it():
+    items = catalog([{"item": number, "title": "mug", "category": 1} for number in (1, 2, 3)])
+    looks = np.array([[1, 0], [0, 1], [0, 1]], np.float32)
+    wanting = np.array([False, False, True])
+    price, need = np.full(3, 5.0), np.zeros(3, np.int64)
+    assert nearest(items, price, need, wanting, ~wanting)[1].tolist() == [0]
+    assert nearest(items, price, need, wanting, ~wanting, looks)[1].tolist() == [1]
