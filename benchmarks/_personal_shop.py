@@ -114,7 +114,8 @@ class Shop:
         ids = np.arange(1, self.items + 1)
         rankers = {task: self._ranker(pasts, anchors) for task, anchors in (("bought_with", 1), ("for_you", 0))}
         names = Names.of([*map(str, ids.tolist())])
-        return Model(IdMap(ids), names, self.needs, self.aisles, self.facts, rankers, self.until / DAY, self.until)
+        looks, newest = np.zeros((len(ids), 0), np.float16), self.until / DAY
+        return Model(IdMap(ids), names, self.needs, self.aisles, self.facts, rankers, newest, self.until, looks)
 
     def _ranker(self, pasts: list[Past], anchors: int) -> Ranker:
         from sklearn.ensemble import HistGradientBoostingClassifier

@@ -16,6 +16,7 @@ from django.utils.dateparse import parse_datetime
 from .catalog.sync import SyncReport, sync
 from .models import TrainingRun
 from .pipeline.cover import cover_new_items
+from .pipeline.pictures import learn_pictures
 from .pipeline.progress import Progress
 from .pipeline.train import Stage, train
 from .privacy.erasure import finish_erasures, finish_in_training
@@ -60,6 +61,15 @@ def run_sync(progress: Callable[[int, int], None] | None = None) -> SyncReport:
     return report
 
 
+def run_pictures(progress: Progress | None = None) -> TrainingRun:
+    """Mirror the catalog, look at its new pictures, and give its new products offers."""
+    sync()
+    run = learn_pictures(progress)
+    release_held()
+    cover_new_items()
+    return run
+
+
 @shared_task(name="ecomrec.sync", acks_late=True, soft_time_limit=55 * MINUTES, time_limit=HOURS)
 def sync_task() -> dict[str, Any]:
     """Mirror the catalog; returns the counts of the SyncReport."""
@@ -96,6 +106,18 @@ def train_task(until: str | None = None, publish: bool = False) -> dict[str, Any
     run = run_training(parse_datetime(until) if until else None, publish)
     flush(now=True)
     return {"run": run.pk, "release": run.release.pk, "message": run.message}
+
+
+@shared_task(
+    name="ecomrec.pictures",
+    acks_late=True,
+    soft_time_limit=6 * HOURS - 5 * MINUTES,
+    time_limit=6 * HOURS,
+)
+def pictures_task() -> dict[str, Any]:
+    """Look at new pictures; give it a queue of its own. Returns the id of the run and its message."""
+    run = run_pictures()
+    return {"run": run.pk, "message": run.message}
 
 
 @shared_task(name="ecomrec.drain", acks_late=True, soft_time_limit=55 * MINUTES, time_limit=HOURS)

@@ -82,6 +82,7 @@ LOGOUT_REDIRECT_URL = "home"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "")
+CELERY_TASK_ROUTES = {"ecomrec.pictures": {"queue": "ecomrec.deep"}}
 
 ECOMREC = {
     "CATALOG": "example_shop.recommendations.ShopCatalog",

@@ -8,16 +8,18 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from ..models import Category, Item
+from ..models import Category, Item, ItemPicture
+from ..serving.looks import looking_like
 from .base import ReadOnlyAdmin
 from .pictures import picture
 from .search import search_items
 
+LOOKALIKES = 12
 SYNC_HINT = _("Nothing has been read from the shop yet: run “manage.py ecomrec_sync”.")
 
 
@@ -34,6 +36,7 @@ class ItemAdmin(ReadOnlyAdmin):
     empty_hint = SYNC_HINT
     fieldsets = (
         (None, {"fields": ("large_picture", "title", "external_id", "category", "brand", "price", "rating")}),
+        (_("Picture"), {"fields": ("looks_like", "suggestions", "problem"), "classes": ("collapse",)}),
         (_("State"), {"fields": ("available", "active", "first_seen", "synced_at", "lists")}),
         (_("Description"), {"fields": ("description", "attributes"), "classes": ("collapse",)}),
     )
@@ -51,6 +54,37 @@ class ItemAdmin(ReadOnlyAdmin):
     @admin.display(description=_("picture"))
     def large_picture(self, item: Item) -> SafeString:
         return picture(item, 160)
+
+    @admin.display(description=_("looks like this"))
+    def looks_like(self, item: Item) -> Any:
+        alike = dict(looking_like(item.pk, LOOKALIKES))
+        found = Item.objects.defer("description", "attributes").in_bulk(alike)
+        url = f"{self.admin_site.name}:ecomrec_item_change"
+        rows = [(picture(found[pk], 96), reverse(url, args=[pk]), found[pk].title) for pk in alike if pk in found]
+        if not rows:
+            return _("Nothing yet: run “manage.py ecomrec_pictures”, then train and publish a release.")
+        listed = format_html_join("", '<li><a href="{1}">{0}<span>{2}</span></a></li>', rows)
+        return format_html('<ul class="ecomrec-lookalikes">{}</ul>', listed)
+
+    @admin.display(description=_("its picture suggests"))
+    def suggestions(self, item: Item) -> str:
+        seen = ItemPicture.objects.filter(pk=item.pk).first()
+        told = seen.suggested if seen is not None else {}
+        names = dict(Category.objects.filter(pk=told.get("category", [0])[0]).values_list("pk", "path"))
+        lines = [
+            _("%(name)s: %(value)s (%(percent)s %%)")
+            % {
+                "name": name.removeprefix("attribute:"),
+                "value": names.get(value, value) if name == "category" else value,
+                "percent": round(100 * chance),
+            }
+            for name, (value, chance) in told.items()
+        ]
+        return "; ".join(lines) or "–"
+
+    @admin.display(description=_("problem with its picture"))
+    def problem(self, item: Item) -> str:
+        return ItemPicture.objects.filter(pk=item.pk).values_list("problem", flat=True).first() or "–"
 
     @admin.display(description=_("recommendations"))
     def lists(self, item: Item) -> SafeString:

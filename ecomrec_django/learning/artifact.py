@@ -26,7 +26,7 @@ from .signals import NAMES
 from .trees import Trees
 
 MANIFEST = "manifest.json"
-VERSION = 1
+VERSION = 2
 _SMALL = 4_096
 
 
@@ -36,7 +36,8 @@ class Model:
 
     ids: Item.pk of each item number · names: the shop's ids · needs, aisles: Category.pk, 0 for none · newest: day of
     the newest event that was learned from · until: seconds since 1970 at which learning ended; the two tell what a
-    later moment is on the history's own clock.
+    later moment is on the history's own clock · looks: vectors of the items' pictures, each of length 1, or 0 where
+    there is none, shape (items, width) float16; width 0 where no picture was looked at.
     """
 
     ids: IdMap
@@ -47,6 +48,7 @@ class Model:
     rankers: dict[str, Ranker]
     newest: float
     until: float
+    looks: np.ndarray
 
     def day(self, seconds: np.ndarray | float) -> Any:
         """A moment (seconds since 1970) on the history's clock, in days: an old data set stays as fresh as its last."""
@@ -140,6 +142,7 @@ def _arrays(model: Model) -> Iterator[tuple[str, np.ndarray]]:
     yield "ids", model.ids.ids
     yield "needs", model.needs
     yield "aisles", model.aisles
+    yield "looks", model.looks
     for part, array in vars(model.names).items():
         yield f"names.{part}", array
     for name, value in vars(model.facts).items():
@@ -182,6 +185,7 @@ def _model(manifest: dict[str, Any], arrays: dict[str, np.ndarray]) -> Model:
         rankers,
         manifest["newest"],
         manifest["until"],
+        arrays["looks"],
     )
 
 

@@ -73,9 +73,7 @@ class Item(models.Model):
 class ItemPicture(models.Model):
     """What was seen in the picture of an item: see `ecomrec_django.pipeline.pictures`."""
 
-    item = models.OneToOneField(
-        Item, models.CASCADE, primary_key=True, related_name="picture", verbose_name=_("item")
-    )
+    item = models.OneToOneField(Item, models.CASCADE, primary_key=True, related_name="picture", verbose_name=_("item"))
     # `Item.image` as it was when the picture was read: another address is another picture.
     image = models.CharField(max_length=500)
     # 128 float16 numbers, a vector of length 1; null where the picture could not be read.

@@ -12,13 +12,15 @@ from typing import NamedTuple
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from ..models import Item, OfferList, Publication
 from ..models.bulk import chunks
 from ..strategies.base import LIST_LENGTH, Offer, Reason, decode_offers, encode_offers
 from ..strategies.bought_with import COLD_PER_ITEM, COLD_SHARE, BoughtWith
 from ..strategies.rules import Catalog
+from .looks import looks_of
 from .train import items_table
 
 logger = logging.getLogger(__name__)
@@ -75,10 +77,12 @@ def _new_items() -> Iterable[tuple[int, int, int, int]]:
     newest = Subquery(published.values("release__newest_item"))
     own = OfferList.objects.filter(release_id=release, strategy=BoughtWith.name, anchor=OuterRef("pk"))
     return list(
-        Item.objects.filter(~Exists(own), pk__gt=newest, active=True, category__isnull=False)
-        .order_by("category", "pk")
-        .annotate(release=release, newest=newest)
-        .values_list("release", "newest", "category", "pk")
+        Item.objects.filter(~Exists(own), pk__gt=newest, active=True)
+        # What has no category may look like one.
+        .annotate(release=release, newest=newest, need=Coalesce("category", "picture__category"))
+        .filter(need__isnull=False)
+        .order_by("need", "pk")
+        .values_list("release", "newest", "need", "pk")
     )
 
 
@@ -90,11 +94,12 @@ def _with_twins(release: int, newest: int, need: int, new: Sequence[int]) -> lis
         return []
     from ..learning.content import nearest
 
-    items = items_table(Item.objects.filter(category=need, active=True))
+    items = items_table(Item.objects.filter(Q(category=need) | Q(pk__in=new), active=True))
     catalog = Catalog.of(items)
     priced = np.isfinite(catalog.price)
     names, aisles = items["external_id"].to_pylist(), items["aisle"].to_pylist()
-    found = nearest(items, catalog.price, catalog.need, np.isin(catalog.ids, new), np.isin(catalog.ids, known))
+    wanting, twins = np.isin(catalog.ids, new), np.isin(catalog.ids, known)
+    found = nearest(items, catalog.price, catalog.need, wanting, twins, looks_of(items))
     newcomers = [
         _Newcomer(
             int(catalog.ids[one]),

@@ -86,6 +86,7 @@ def learn(
         rankers,
         newest_day(knowledge.events),
         until,
+        np.zeros((items.num_rows, 0), np.float16) if data.looks is None else data.looks.astype(np.float16),
     )
     return Learned(model, knowledge, evaluation, replay.interests, said)
 

@@ -24,6 +24,7 @@ from .history import HistoryReport, export_history, folder
 from .learned import folder_of
 from .lists import ItemNames, encoded
 from .lock import only_one
+from .looks import looks_of
 from .progress import Progress, Reporter
 from .publish import prune, publish
 from .runs import finish, recorded
@@ -202,6 +203,7 @@ def training_data(
 
     return TrainingData(
         engine=Engine(memory=conf.MEMORY, threads=conf.THREADS),
+        looks=looks_of(items),
         events=str(folder()) if history.total else schema(HISTORY).empty_table(),
         items=items,
         visitors=visitors_table(),
@@ -225,7 +227,10 @@ def _evaluation_of_published() -> Evaluation | None:
 
 
 def items_table(items: QuerySet[Item] | None = None) -> pa.Table:
-    """Some items, or the whole mirror of the catalog, as an Arrow table of columns ITEMS, sorted by item."""
+    """Some items, or the whole mirror of the catalog, as an Arrow table of columns ITEMS, sorted by item.
+
+    An item without a category is taken to be of the one that its picture suggests.
+    """
     import pyarrow as pa
 
     rows = (
@@ -237,9 +242,9 @@ def items_table(items: QuerySet[Item] | None = None) -> pa.Table:
             "title",
             "description",
             "brand",
-            "category_id",
-            "category__aisle_id",
-            "category__path",
+            Coalesce("category_id", "picture__category_id"),
+            Coalesce("category__aisle_id", "picture__category__aisle_id"),
+            Coalesce("category__path", "picture__category__path"),
             "price",
             "rating",
             "attributes",

@@ -5,6 +5,8 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from ecomrec_django.catalog.sync import sync
+from ecomrec_django.models import Category as ItsCategory
 from ecomrec_django.models import Item, OfferList, Publication
 from ecomrec_django.pipeline import cover
 from ecomrec_django.pipeline.cover import CoverReport, cover_new_items
@@ -14,6 +16,7 @@ from ecomrec_django.strategies.base import LIST_LENGTH, Offer, Reason, decode_of
 from ecomrec_django.strategies.bought_with import COLD_PER_ITEM, COLD_SHARE
 from ecomrec_django.tasks import run_sync, run_training
 from example_shop.models import Category, Product
+from tests.looks import paint
 
 pytestmark = pytest.mark.usefixtures("small_shop")
 
@@ -214,3 +217,33 @@ def test_pages_hear_of_it_at_once(rf, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         run_sync()
     assert "tent-new" in [offer.item for offer in offers(rf.get("/"), "bought_with", ["pegs"], 10).offers]
+
+
+def test_the_twin_of_new_items_described_alike_is_the_one_that_looks_like_it():
+    arrives(title="Something new", price="115.00")
+    sync()
+    paint({"tent": (1, 0), "tent-light": (0, 1), "tent-storm": (0, 1), "tent-new": (1, 0.1)})
+    cover_new_items()
+    twin = list_of("tent")["pegs"]
+    assert evidence_of(list_of("tent-new")["pegs"])["orders"] == evidence_of(twin)["orders"]
+    assert "tent-new" in list_of("pegs")
+
+
+def test_a_product_without_a_category_is_offered_as_what_its_picture_suggests(rf):
+    arrives(category="", title="Thing")
+    sync()
+    assert cover_new_items() == CoverReport()
+    paint({"tent": (1, 0)})
+    paint({"tent-new": (1, 0)}, category=ItsCategory.objects.get(path__endswith="Tents"))
+    cover_new_items()
+    assert "tent-new" in shown(rf, "pegs")
+    assert "pegs" in shown(rf, "tent-new")
+
+
+def test_what_a_picture_suggests_says_nothing_where_the_shop_names_a_category(rf):
+    arrives(category="Mugs", title="Thing", price="6.50")
+    sync()
+    paint({"tent": (1, 0)})
+    paint({"tent-new": (1, 0)}, category=ItsCategory.objects.get(path__endswith="Tents"))
+    cover_new_items()
+    assert "tent-new" not in shown(rf, "pegs")

@@ -1,0 +1,25 @@
+"""Look at the pictures of the catalog."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ...errors import EcomrecError
+from ...tasks import run_pictures
+from ._progress import Bar
+
+
+class Command(BaseCommand):
+    help = "Mirror the catalog, look at pictures that are new or changed, and give new products offers."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            with Bar("%", total=100) as bar:
+                run = run_pictures(bar.percent)
+        except EcomrecError as error:
+            raise CommandError(str(error)) from error
+        except ImportError as error:
+            raise CommandError(f'{error}. Pictures need: pip install "ecomrec-django[deep]".') from error
+        self.stdout.write(run.message)

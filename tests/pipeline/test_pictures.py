@@ -1,0 +1,193 @@
+"""From pictures in the shop's storage to vectors, suggestions and offers."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+from django.core.files.base import ContentFile
+from django.core.management import CommandError, call_command
+
+from ecomrec_django.conf import conf
+from ecomrec_django.errors import TrainingError
+from ecomrec_django.learning import images
+from ecomrec_django.models import Item, ItemPicture, TrainingRun
+from ecomrec_django.pipeline import pictures
+from ecomrec_django.pipeline.lock import only_one
+from ecomrec_django.pipeline.looks import STORED
+from ecomrec_django.pipeline.pictures import learn_pictures
+from ecomrec_django.serving.offers import offers
+from ecomrec_django.tasks import pictures_task, run_pictures, run_sync, run_training
+from example_shop.models import Category, Product
+from tests.drawn import COLOURS, SHAPES, draw, file_of
+from tests.looks import buy_together
+
+pytestmark = pytest.mark.django_db
+MANY = 60
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    """A small network that is trained for seconds."""
+    quick = partial(images.Settings, epochs=1, steps=150, batch=32, widths=(16, 32), rate=1e-2)
+    monkeypatch.setattr(images, "Settings", quick)
+
+
+def product(number: int, shape: str, colour: int, rng, category: Category | None, **more) -> Product:
+    picture = ContentFile(file_of(draw(shape, COLOURS[colour], rng, 64)), f"{number}.png")
+    more = {"brand": f"maker {colour}", "title": "Thing", "price": "10.00", **more}
+    return Product.objects.create(sku=f"p{number}", category=category, image=picture, **more)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(1)
+
+
+@pytest.fixture
+def drawn_shop(rng):
+    """Products whose category is their shape and whose brand is their colour, all of one title and price."""
+    shelves = {shape: Category.objects.create(name=shape, slug=shape) for shape in SHAPES}
+    for number in range(MANY):
+        shape = SHAPES[number % len(SHAPES)]
+        product(number, shape, number % len(COLOURS), rng, shelves[shape])
+    return shelves
+
+
+def vectors() -> dict[str, np.ndarray]:
+    rows = ItemPicture.objects.filter(vector__isnull=False).values_list("item__external_id", "vector")
+    return {name: np.frombuffer(bytes(vector), STORED).astype(np.float32) for name, vector in rows}
+
+
+def test_each_picture_gets_a_vector_and_new_ones_alone_are_looked_at_later(drawn_shop, rng):
+    run_sync()
+    run = learn_pictures()
+    assert (run.kind, run.status) == ("pictures", "done")
+    assert run.message == f"{MANY} pictures were looked at."
+    found = vectors()
+    assert len(found) == MANY
+    assert [float((vector**2).sum()) for vector in found.values()] == pytest.approx([1] * MANY, abs=0.01)
+
+    assert learn_pictures().message == "No picture is new."
+
+    product(MANY, "disc", 0, rng, drawn_shop["disc"])
+    changed = Product.objects.get(sku="p1")
+    changed.image.save("other.png", ContentFile(file_of(draw("disc", COLOURS[2], rng, 64))))
+    run_sync()
+    again = learn_pictures()
+    assert again.message == "2 pictures were looked at."
+    assert again.metrics["network"] == run.metrics["network"]
+    later = vectors()
+    assert (later["p0"] == found["p0"]).all()
+    assert (later["p1"] != found["p1"]).any()
+
+    Product.objects.filter(sku="p0").delete()
+    Product.objects.filter(sku="p2").update(image="")
+    run_sync()
+    learn_pictures()
+    assert {"p0", "p2"} & set(vectors()) == set()
+
+
+def test_a_network_is_trained_again_once_the_catalog_has_changed(drawn_shop, rng):
+    run_sync()
+    first = learn_pictures().metrics["network"]
+    for number in range(MANY, MANY + 20):
+        product(number, SHAPES[number % 4], number % 3, rng, drawn_shop[SHAPES[number % 4]])
+    run_sync()
+    run = learn_pictures()
+    assert run.metrics["network"] != first
+    assert run.message == f"{MANY + 20} pictures were looked at."
+    assert [path.name for path in (conf.ARTIFACTS / "pictures").iterdir()] == [run.metrics["network"]]
+    assert set(ItemPicture.objects.values_list("network", flat=True)) == {run.metrics["network"]}
+
+
+def test_a_product_of_only_a_picture_a_price_and_a_title_gets_offers_and_is_offered(drawn_shop, rng, rf):
+    buy_together("p0", "p1", "p2")
+    release = run_training(publish=True).release
+    run_pictures()
+    product(MANY, "disc", 0, rng, None, brand="")
+    run_pictures()
+    new = ItemPicture.objects.get(item__external_id=f"p{MANY}")
+    disc = Item.objects.get(external_id="p0").category
+    assert new.suggested["category"][0] == disc.pk
+    assert new.suggested["brand"][0] == "maker 0"
+    assert new.suggested["category"][1] >= pictures.SURE
+    assert new.category == disc
+    assert f"p{MANY}" in [offer.item for offer in offers(rf.get("/"), "bought_with", ["p1"], 10).offers]
+    assert {offer.item for offer in offers(rf.get("/"), "bought_with", [f"p{MANY}"], 10).offers} >= {"p1", "p2"}
+    # Nothing was trained anew for it.
+    assert type(release).objects.latest("pk") == release
+
+
+def test_what_cannot_be_read_is_counted_by_reason_and_tried_again(drawn_shop, rng, caplog):
+    broken = Product.objects.get(sku="p3")
+    broken.image.save("broken.png", ContentFile(b"no picture at all"))
+    missing = Product.objects.get(sku="p4")
+    missing.image.storage.delete(missing.image.name)
+    run_sync()
+    run = learn_pictures()
+    assert f"{MANY - 2} pictures were looked at. 2 could not be used" in run.message
+    assert sorted(run.metrics["problems"].values()) == [1, 1]
+    row = ItemPicture.objects.get(item__external_id="p3")
+    assert row.vector is None
+    assert "not a picture" in row.problem
+    assert "p3" in caplog.text
+    missing.image.storage.save(missing.image.name, ContentFile(file_of(draw("disc", COLOURS[0], rng, 64))))
+    again = learn_pictures()
+    assert "1 pictures were looked at. 1 could not be used" in again.message
+
+
+class Killed(BaseException):
+    pass
+
+
+def test_a_run_that_was_killed_goes_on_where_it_was(drawn_shop, monkeypatch):
+    run_sync()
+    percents: list[int] = []
+
+    def kill(stage: str, percent: int) -> None:
+        percents.append(percent)
+        if percent > 45:
+            raise Killed
+
+    with pytest.raises(Killed):
+        learn_pictures(kill)
+    assert TrainingRun.objects.get().status == "failed"
+    assert ItemPicture.objects.count() == 0
+    fitted: list[int] = []
+    run = learn_pictures(lambda stage, percent: fitted.append(percent))
+    assert run.message == f"{MANY} pictures were looked at."
+    # All pictures are read again; the network is trained from the last round on.
+    assert not [percent for percent in fitted if 16 <= percent < 25]
+
+
+@pytest.mark.parametrize(
+    ("many", "said"), [(0, "No product of the catalog has a picture."), (3, "Nothing can be learned from 3 pictures")]
+)
+def test_a_shop_of_few_pictures_is_told_so(many, said, rng):
+    shelf = Category.objects.create(name="A", slug="a")
+    for number in range(many):
+        product(number, "disc", 0, rng, shelf)
+    run_sync()
+    run = learn_pictures()
+    assert run.status == "done"
+    assert said in run.message
+    assert ItemPicture.objects.count() == 0
+
+
+def test_only_one_run_looks_at_pictures_and_a_training_of_offers_is_not_in_its_way():
+    with only_one("pictures"):
+        with pytest.raises(TrainingError, match="Another training is running"):
+            learn_pictures()
+        assert run_training().status == "done"
+    with only_one():
+        assert learn_pictures().status == "done"
+
+
+def test_the_command_and_the_task_say_what_was_done(capsys):
+    call_command("ecomrec_pictures")
+    assert "No product of the catalog has a picture." in capsys.readouterr().out
+    assert "No product" in pictures_task()["message"]
+    with only_one("pictures"), pytest.raises(CommandError, match="Another training"):
+        call_command("ecomrec_pictures")
