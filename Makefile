@@ -1,5 +1,5 @@
 # make demo           a shop of real households at http://127.0.0.1:8000 (PORT=…, HOUSEHOLDS=…; SERVE=0 stops before serving)
-# make test           everything, on SQLite and on MariaDB
+# make test           everything, on SQLite and (what has a database) on MariaDB
 # make test-embedded  what needs no service and no browser
 # make bench NAME=…   one of: complete_journey pairs personal pipeline serving sessions tracking
 # make lint           style, types, templates, migrations
