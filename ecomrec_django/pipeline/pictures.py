@@ -22,8 +22,11 @@ from django.utils import timezone
 from ..catalog.adapter import Catalog
 from ..conf import conf
 from ..errors import DataError, TrainingError
-from ..models import Category, Item, ItemPicture, TrainingRun
+from ..learning import artifact
+from ..learning.artifact import Model
+from ..models import Category, Item, ItemPicture, Publication, TrainingRun
 from ..models.bulk import chunks, storable
+from .learned import folder_of
 from .lock import only_one
 from .looks import packed
 from .progress import Progress, Reporter
@@ -44,6 +47,8 @@ STALE = 0.2
 MOST_VALUES, FEWEST_ITEMS = 50, 5
 # Chance from which an item without a category is taken to be of the suggested one; below LEAST nothing is suggested.
 SURE, LEAST = 0.7, 0.3
+# Part of the pictures that have to be in pairs for these to be learned from.
+PAIRED = 0.1
 LOGGED_PROBLEMS = 20
 ABOUT, UNFINISHED = "about.json", "unfinished"
 
@@ -139,12 +144,13 @@ class _Looking:
                 found.append(pictured.pk)
                 pixels.append(pictured.pixels)
             self.report(done, 4 * len(drawn))
-        heads = _heads(found)
+        heads, pairs = _heads(found), _looked_at_together(found)
         folder = conf.ARTIFACTS / "pictures"
         folder.mkdir(parents=True, exist_ok=True)
         network = train(
             np.stack(pixels) if pixels else np.empty((0, SIZE, SIZE, 3), np.uint8),
             {name: head.classes for name, head in heads.items()},
+            pairs,
             checkpoint=folder / UNFINISHED,
             progress=lambda done, total: self.report(total + 3 * done, 4 * total),
         )
@@ -276,6 +282,35 @@ def _heads(pks: Sequence[int]) -> dict[str, _Head]:
             places = {value: place for place, value in enumerate(often)}
             heads[name] = _Head(often, np.array([places.get(value, -1) for value in values]))
     return heads
+
+
+def _looked_at_together(pks: Sequence[int]) -> np.ndarray | None:
+    """Places in ``pks`` of items that shoppers looked at in one session, by the published release, shape (pairs, 2).
+
+    None where they are few: each pair costs a second look at a picture, which is better spent on the first.
+    """
+    model = _published_model()
+    if model is None:
+        return None
+    beside = model.facts.co_seen
+    one = np.repeat(np.arange(len(beside)), np.diff(beside.starts))
+    place = np.full(len(beside), -1)
+    numbers = model.ids.numbers(np.array(pks, np.int64))
+    place[numbers[numbers >= 0]] = np.flatnonzero(numbers >= 0)
+    pairs = np.stack([place[one], place[beside.columns]], axis=1)
+    pairs = np.unique(np.sort(pairs[(pairs >= 0).all(axis=1)], axis=1), axis=0)
+    return pairs if len(np.unique(pairs)) >= PAIRED * len(pks) else None
+
+
+def _published_model() -> Model | None:
+    published = Publication.objects.filter(pk=1).values_list("release_id", "release__digest").first()
+    if published is None or not published[1]:
+        return None
+    try:
+        return artifact.load(folder_of(published[0]), published[1])
+    except DataError as error:
+        logger.warning("What was looked at together is not known: %s", error)
+        return None
 
 
 def _suggestions(

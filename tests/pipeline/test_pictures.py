@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
+from scipy.sparse import csr_matrix
 
 from ecomrec_django.conf import conf
 from ecomrec_django.errors import TrainingError
-from ecomrec_django.learning import images
-from ecomrec_django.models import Item, ItemPicture, TrainingRun
+from ecomrec_django.learning import artifact, images
+from ecomrec_django.learning.neighbours import Rows
+from ecomrec_django.models import Item, ItemPicture, Publication, TrainingRun
 from ecomrec_django.pipeline import pictures
+from ecomrec_django.pipeline.learned import folder_of
 from ecomrec_django.pipeline.lock import only_one
 from ecomrec_django.pipeline.looks import STORED
 from ecomrec_django.pipeline.pictures import learn_pictures
@@ -174,6 +178,30 @@ def test_a_shop_of_few_pictures_is_told_so(many, said, rng):
     assert run.status == "done"
     assert said in run.message
     assert ItemPicture.objects.count() == 0
+
+
+def test_what_was_looked_at_together_is_learned_from_where_it_is_enough(small_shop, monkeypatch):
+    pks = dict(Item.objects.values_list("external_id", "pk"))
+    items = [pks["tent"], pks["mug"], 10**9, pks["tent-light"], pks["pegs"]]
+    assert pictures._looked_at_together(items) is None
+    release = Publication.objects.get().release
+    model = artifact.load(folder_of(release.pk), release.digest)
+    numbers = {name: int(model.ids.numbers(np.array([pk]))[0]) for name, pk in pks.items()}
+    one = [numbers[name] for name in ("tent", "tent-light", "tent", "lamp")]
+    other = [numbers[name] for name in ("tent-light", "tent", "mug", "mug")]
+    seen = Rows.of(csr_matrix((np.ones(4), (one, other)), (len(pks), len(pks))))
+    known = replace(model, facts=replace(model.facts, co_seen=seen))
+    monkeypatch.setattr(artifact, "load", lambda folder, digest: known)
+    assert pictures._looked_at_together(items).tolist() == [[0, 1], [0, 3]]
+    monkeypatch.setattr(pictures, "PAIRED", 0.7)
+    assert pictures._looked_at_together(items) is None
+
+
+def test_where_the_model_is_wrong_nothing_is_known_of_what_was_looked_at_together(small_shop, caplog):
+    release = Publication.objects.get().release
+    (folder_of(release.pk) / artifact.MANIFEST).write_text("{}")
+    assert pictures._looked_at_together([1, 2]) is None
+    assert "not the one that was stored" in caplog.text
 
 
 def test_only_one_run_looks_at_pictures_and_a_training_of_offers_is_not_in_its_way():
