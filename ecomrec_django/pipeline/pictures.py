@@ -234,23 +234,37 @@ def _waiting(network: str) -> QuerySet[Item]:
 def _newest() -> tuple[str, dict[str, Any]]:
     """Name of the newest network and what is written of it; "" where there is none."""
     found = sorted((conf.ARTIFACTS / "pictures").glob(f"*/{ABOUT}"), key=lambda path: path.stat().st_mtime)
-    return (found[-1].parent.name, json.loads(found[-1].read_text())) if found else ("", {})
+    if not found:
+        return "", {}
+    folder = found[-1].parent
+    if _digest(folder) != folder.name:
+        logger.warning("The network in %s was changed since it was stored; another one is trained.", folder)
+        return "", {}
+    return folder.name, json.loads(found[-1].read_text())
 
 
 def _stored(network: ImageModel, about: dict[str, Any], folder: Path) -> str:
-    """Write a network, whole or not at all, and remove the others; returns its name."""
+    """Write a network, whole or not at all, and remove the others; returns its name, the digest of its files."""
     from ..learning.images import save
 
-    name = blake2b(json.dumps(about).encode(), digest_size=16).hexdigest()
-    half = folder / f"{name}.half"
+    half = folder / "half"
     shutil.rmtree(half, ignore_errors=True)
     save(network, half)
     (half / ABOUT).write_text(json.dumps(about))
+    name = _digest(half)
     half.rename(folder / name)
     for other in folder.iterdir():
         if other.is_dir() and other.name != name:
             shutil.rmtree(other)
     return name
+
+
+def _digest(folder: Path) -> str:
+    """Of all files of a network."""
+    found = blake2b(digest_size=16)
+    for path in sorted(folder.iterdir()):
+        found.update(path.name.encode() + path.read_bytes())
+    return found.hexdigest()
 
 
 class _Head(NamedTuple):

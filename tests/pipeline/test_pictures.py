@@ -142,6 +142,16 @@ def test_what_cannot_be_read_is_counted_by_reason_and_tried_again(drawn_shop, rn
     assert "1 pictures were looked at. 1 could not be used" in again.message
 
 
+def test_a_network_that_was_changed_is_not_used(drawn_shop, caplog):
+    run_sync()
+    first = learn_pictures().metrics["network"]
+    (weights,) = (conf.ARTIFACTS / "pictures" / first).glob("*.npz")
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    again = learn_pictures()
+    assert "was changed since it was stored" in caplog.text
+    assert again.message == f"{MANY} pictures were looked at."
+
+
 class Killed(BaseException):
     pass
 
