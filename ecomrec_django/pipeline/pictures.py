@@ -234,13 +234,11 @@ def _waiting(network: str) -> QuerySet[Item]:
 def _newest() -> tuple[str, dict[str, Any]]:
     """Name of the newest network and what is written of it; "" where there is none."""
     found = sorted((conf.ARTIFACTS / "pictures").glob(f"*/{ABOUT}"), key=lambda path: path.stat().st_mtime)
-    if not found:
-        return "", {}
-    folder = found[-1].parent
-    if _digest(folder) != folder.name:
-        logger.warning("The network in %s was changed since it was stored; another one is trained.", folder)
-        return "", {}
-    return folder.name, json.loads(found[-1].read_text())
+    for path in reversed(found):
+        if _digest(path.parent) == path.parent.name:
+            return path.parent.name, json.loads(path.read_text())
+        logger.warning("The network in %s was changed since it was stored, and is not used.", path.parent)
+    return "", {}
 
 
 def _stored(network: ImageModel, about: dict[str, Any], folder: Path) -> str:
