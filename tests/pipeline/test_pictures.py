@@ -26,6 +26,7 @@ from ecomrec_django.tasks import pictures_task, run_pictures, run_sync, run_trai
 from example_shop.models import Category, Product
 from tests.drawn import COLOURS, SHAPES, draw, file_of
 from tests.looks import buy_together
+from tests.threads import raised_in_a_thread
 
 pytestmark = pytest.mark.django_db
 MANY = 60
@@ -216,16 +217,22 @@ def test_where_the_model_is_wrong_nothing_is_known_of_what_was_looked_at_togethe
 
 def test_only_one_run_looks_at_pictures_and_a_training_of_offers_is_not_in_its_way():
     with only_one("pictures"):
-        with pytest.raises(TrainingError, match="Another training is running"):
-            learn_pictures()
+        refused = raised_in_a_thread(learn_pictures)
+        assert isinstance(refused, TrainingError)
+        assert "Another training is running" in str(refused)
         assert run_training().status == "done"
     with only_one():
         assert learn_pictures().status == "done"
 
 
-def test_the_command_and_the_task_say_what_was_done(capsys):
+def test_the_command_and_the_task_say_what_was_done_or_why_not(capsys, monkeypatch):
     call_command("ecomrec_pictures")
     assert "No product of the catalog has a picture." in capsys.readouterr().out
     assert "No product" in pictures_task()["message"]
-    with only_one("pictures"), pytest.raises(CommandError, match="Another training"):
+
+    def refuse(progress):
+        raise TrainingError("Another training is running")
+
+    monkeypatch.setattr("ecomrec_django.tasks.learn_pictures", refuse)
+    with pytest.raises(CommandError, match="Another training is running"):
         call_command("ecomrec_pictures")
