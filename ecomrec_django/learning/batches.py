@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..errors import DataError
 from .interactions import Interactions
 from .recurrent import LATEST, gap_numbers
 
@@ -87,11 +88,22 @@ class About:
     """What is known of items without their histories.
 
     category (items,): numbers from 0, -1 for none · content (items, features) float32: vectors of pictures or text, a
-    row of zeros for none, no features if there are no such vectors.
+    row of zeros for none, no features if there are no such vectors. Raises DataError for arrays that are not so.
     """
 
     category: np.ndarray
     content: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.category.min(initial=0) < -1:
+            raise DataError("Categories must be numbers from 0, or -1 for none.")
+        if self.content.shape[:-1] != self.category.shape or self.content.dtype != np.float32:
+            raise DataError(
+                f"The content of {len(self)} items must be float32 of shape ({len(self)}, features), "
+                f"not {self.content.dtype} of {self.content.shape}."
+            )
+        if not np.isfinite(self.content).all():
+            raise DataError("The content of items holds numbers that are not finite.")
 
     @classmethod
     def nothing(cls, items: int) -> About:

@@ -1,6 +1,12 @@
 from __future__ import annotations
 
+import json
+import os
+import socket
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -144,6 +150,52 @@ def test_a_state_of_other_inputs_is_not_gone_on_from(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [STATE]
 
 
+WORKER = """
+import sys
+import numpy as np
+from ecomrec_django.learning.sequences import train
+from tests.learning.test_sequences import ITEMS, About, SHARED, circle, sequences
+
+trained = train(sequences(circle(np.random.default_rng(0), 60)), About.nothing(ITEMS), SHARED)
+np.savez(sys.argv[1], **trained.network.arrays())
+"""
+# Which inputs and states are dropped is each worker's own affair.
+SHARED = replace(QUICK, epochs=1, dropout=0.0)
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("localhost", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def test_two_workers_learn_what_one_does(tmp_path):
+    cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, tmp_path / f"{worker}.npz"],
+            cwd=Path(__file__).parents[2],
+            env={
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": "tests.settings",
+                "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": worker}}),
+            },
+            stderr=subprocess.PIPE,
+        )
+        for worker in range(2)
+    ]
+    alone = train(sequences(circle(np.random.default_rng(0), 60)), About.nothing(ITEMS), SHARED).network.arrays()
+    for process in processes:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors.decode()[-2_000:]
+    first, second = (np.load(tmp_path / f"{worker}.npz") for worker in range(2))
+    for name, array in alone.items():
+        np.testing.assert_array_equal(first[name], second[name])
+        np.testing.assert_allclose(first[name], array, atol=1e-3)
+
+
 def test_too_few_histories_are_refused_with_what_is_missing():
     with pytest.raises(TrainingError, match=r"needs 100 events .* there are 12, in 6 histories"):
         train(sequences(circle(np.random.default_rng(0), 6, width=3)), About.nothing(ITEMS), QUICK)
@@ -154,6 +206,20 @@ def test_too_few_histories_are_refused_with_what_is_missing():
 def test_items_out_of_range_are_refused():
     with pytest.raises(DataError, match="below 3"):
         train(sequences(circle(np.random.default_rng(0), 60)), About.nothing(3), QUICK)
+
+
+@pytest.mark.parametrize(
+    ("category", "content", "message"),
+    [
+        ([0, -2], np.zeros((2, 3), np.float32), "from 0, or -1"),
+        ([0, 1], np.zeros((3, 3), np.float32), "of shape"),
+        ([0, 1], np.zeros((2, 3)), "float32"),
+        ([0, 1], np.full((2, 3), np.nan, np.float32), "not finite"),
+    ],
+)
+def test_what_cannot_be_known_of_items_is_refused(category, content, message):
+    with pytest.raises(DataError, match=message):
+        About(np.array(category), content)
 
 
 def test_sequences_lie_in_the_order_of_their_ends_and_those_of_one_event_are_left_out():

@@ -16,6 +16,7 @@ from ecomrec_django.learning.fusion import Ranker, ranked
 from ecomrec_django.learning.interests import Weights, blend, interests
 from ecomrec_django.learning.neighbours import Rows
 from ecomrec_django.learning.past import PURCHASE, Past
+from ecomrec_django.learning.recurrent import Recurrent
 from ecomrec_django.learning.replenishment import bought_for_good, due, own_cycle
 from ecomrec_django.learning.sessions import Decay, SessionNeighbours
 from ecomrec_django.learning.shoppers import Shopper
@@ -41,6 +42,10 @@ assert bought_for_good(one[:2] > 0, own.baskets).tolist() == [False, False]
 assert not due(6.0 - own.last[0], own_cycle(own.gap, own.baskets, np.full(2, 9.0))[0])
 past = SessionNeighbours.of(np.array([0, 0]), np.array([0, 1]), np.array([0.0, 1.0]), 2, Decay())
 assert past.next(np.array([0]), 1.0)[0].tolist() == [0, 1]
+shapes = (3, 2), (8, 1), (12, 1), (1, 3), (1, 3), (2, 3)
+names = ("items", "kinds", "gaps", "kernel", "recurrent", "bias")
+network = Recurrent.stored({name: np.ones(shape, np.float32) for name, shape in zip(names, shapes)})
+assert network.scores(network.visitor(np.array([0, 1]), np.zeros(2, int), np.zeros(2))).shape == (2,)
 days = np.zeros(1)
 cared_for = interests(np.array([4]), np.zeros(1, np.int8), days, days, Weights())
 assert blend(cared_for[1], one[:1]).tolist() == [0.5]
