@@ -4,7 +4,7 @@ Protocol: items and sessions of the training file; clicks of the test file on ot
 of one click. Every click of a test session but the first is foretold from those before it. HR@20: share of clicks
 found among the first 20; MRR@20: mean of 1/place, 0 past 20; both again ("new") without the clicks on the item that
 was clicked last. Constants were chosen on ``--validation``: the training file's last day for the test, the days before
-for the training. "hybrid" ranks by the mean of the chances that the GRU and the session neighbours give.
+for the training. "hybrid" is the GRU `with_neighbours` "all".
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ecomrec_django.learning.batches import About, Sequences
-from ecomrec_django.learning.recurrent import Recurrent, gaps
+from ecomrec_django.learning.recurrent import Recurrent, gaps, with_neighbours
 from ecomrec_django.learning.sequences import Settings
 from ecomrec_django.learning.sessions import DAY, Decay, SessionNeighbours
 
@@ -32,9 +32,7 @@ METHODS = {
     "STAN": Decay(place=1.0, age=5.0, distance=2.0, neighbours=300),
     "all": Decay(place=2.0, age=5.0, distance=3.0, latest=2.0, before=0.75, rarity=3.0, neighbours=300),
 }
-GRU = Settings(rate=0.08, size=512, input_dropout=0.5, dropout=0.5, negatives=0, epochs=14, held_out=0.0)
-# The part of the neighbours in the hybrid, and those who take part.
-NEIGHBOURS, PART = "all", 0.5
+GRU = Settings(negatives=0, epochs=24, held_out=0.0)
 
 # Names the items that may follow, best first, after each click of a session but the last; of its items and days.
 Method = Callable[[np.ndarray, np.ndarray], list[np.ndarray]]
@@ -50,17 +48,17 @@ def run(options: argparse.Namespace) -> list[Row]:
     known, test = slices(options.folder, options.validation)
     ids = np.unique(known[1])
     sessions = _sessions(test, ids)
-    rows, methods = [], {}
+    rows, neighbours = [], {}
     for name, decay in METHODS.items():
         began = time.perf_counter()
         model = SessionNeighbours.of(known[0], np.searchsorted(ids, known[1]), known[2], len(ids), decay)
-        methods[name] = model
+        neighbours[name] = model
         rows.append(scored(name, _by_neighbours(model), sessions, time.perf_counter() - began))
     session, item, moment = known
     clicks = Sequences.of(session, np.searchsorted(ids, item), np.zeros(len(item), np.int8), moment)
     network, seconds, rate = timed(clicks, About.nothing(len(ids)), GRU)
     rows.append(scored("GRU", _by_network(network), sessions, seconds) | {"events_per_second": rate})
-    rows.append(scored("hybrid", _by_both(methods[NEIGHBOURS], network), sessions, seconds))
+    rows.append(scored("hybrid", _by_both(neighbours["all"], network), sessions, seconds))
     return rows
 
 
@@ -121,17 +119,10 @@ def _by_network(network: Recurrent) -> Method:
 
 
 def _by_both(model: SessionNeighbours, network: Recurrent) -> Method:
-    def method(items: np.ndarray, days: np.ndarray) -> list[np.ndarray]:
-        named = []
-        for at, logits in enumerate(_logits(network, items, days), 1):
-            chances = np.exp(logits - logits.max())
-            chances *= (1 - PART) / chances.sum()
-            others, scores = model.next(items[:at], days[at - 1])
-            chances[others] += PART * scores / scores.sum()
-            named.append(_best(chances))
-        return named
-
-    return method
+    return lambda items, days: [
+        _best(with_neighbours(logits, *model.next(items[:at], days[at - 1])))
+        for at, logits in enumerate(_logits(network, items, days), 1)
+    ]
 
 
 def _logits(network: Recurrent, items: np.ndarray, days: np.ndarray) -> np.ndarray:

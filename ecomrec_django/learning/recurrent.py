@@ -19,6 +19,8 @@ from .interactions import KINDS
 GAPS = 12
 # Events of a visitor's history that are read.
 LATEST = 50
+# What session neighbours are taken to give each item that they do not name; chosen on a validation day of yoochoose.
+_UNNAMED = 1e-4
 
 
 def gaps(time: np.ndarray) -> np.ndarray:
@@ -31,6 +33,18 @@ def gaps(time: np.ndarray) -> np.ndarray:
 def gap_numbers(seconds: np.ndarray) -> np.ndarray:
     """Numbers 1…GAPS - 1 of ``seconds`` between two events, any shape."""
     return np.clip(np.log2(np.maximum(seconds, 1.0)) / 2 + 0.5, 1, GAPS - 1).astype(np.int64)
+
+
+def with_neighbours(logits: np.ndarray, items: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """``logits`` of all items, shape (items,), and what `SessionNeighbours.next` named, as one score for each item.
+
+    score(j) = logit(j) + log(s(j) / Σ s + 1e-4): the chances that both give are multiplied (G. Hinton, Training
+    Products of Experts, Neural Computation 14 (2002)).
+    """
+    share = np.zeros(len(logits))
+    if len(items):
+        share[items] = scores / scores.sum()
+    return logits + np.log(share + _UNNAMED)
 
 
 @dataclass(frozen=True)

@@ -57,12 +57,12 @@ class Settings:
     rate: float = 0.08
     size: int = 512
     input_dropout: float = 0.4
-    dropout: float = 0.5
+    dropout: float = 0.6
     negatives: int = 2_048
     power: float = 0.5
     hidden: float = 0.1
-    epochs: int = 15
-    patience: int = 2
+    epochs: int = 25
+    patience: int = 3
     held_out: float = 0.1
     seed: int = 0
 

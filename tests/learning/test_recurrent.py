@@ -5,7 +5,7 @@ import pytest
 
 from ecomrec_django.errors import DataError
 from ecomrec_django.learning.interactions import KINDS
-from ecomrec_django.learning.recurrent import GAPS, LATEST, Recurrent, gaps
+from ecomrec_django.learning.recurrent import GAPS, LATEST, Recurrent, gaps, with_neighbours
 
 
 def network(items=7, units=4, seed=0):
@@ -73,6 +73,15 @@ def test_scores_of_some_items_are_those_among_all():
     state = known.state(np.array([2]), none(1), none(1))
     assert known.scores(state).shape == (7,)
     np.testing.assert_allclose(known.scores(state, np.array([5, 0])), known.scores(state)[[5, 0]], rtol=1e-5)
+
+
+def test_neighbours_raise_what_they_name_and_leave_the_order_of_the_others():
+    logits = np.array([0.0, 2.0, 1.0, -1.0])
+    both = with_neighbours(logits, np.array([3, 0]), np.array([3.0, 1.0]))
+    assert both == pytest.approx(logits + np.log(np.array([0.25, 0.0, 0.0, 0.75]) + 1e-4))
+    assert np.argsort(-both).tolist() == [3, 0, 1, 2]
+    none_named = with_neighbours(logits, none(0), np.empty(0))
+    assert np.argsort(-none_named).tolist() == np.argsort(-logits).tolist()
 
 
 def test_a_visitor_is_known_by_the_latest_events_with_the_pause_before_the_first_of_them():
