@@ -190,7 +190,7 @@ class Batches:
         sequences, items = self.sequences, len(self.about)
         grid, real = sequences.grid(chosen)
         inputs, targets = sequences.item[grid], sequences.item[grid + 1]
-        columns, weight = self._columns(targets[real], rng)
+        columns, weight = self.columns(targets[real], rng)
         numbers = np.union1d(columns, inputs)
         ids = np.where(rng.random(len(numbers)) < self.hidden, items, numbers)
         rows, at = np.unique(np.r_[ids, items + 2 + self.about.category[numbers]], return_inverse=True)
@@ -211,7 +211,7 @@ class Batches:
             np.array([*rng.integers(2**31, size=1), self.worker]),
         )
 
-    def _columns(self, targets: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def columns(self, targets: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Items that are scored, and log-weights that make the sum over them an unbiased one over all.
 
         An item drawn ``count`` times of ``negatives`` with a chance ``share`` stands for count / (negatives * share)

@@ -32,6 +32,8 @@ FEW = 100
 # Between two states that are kept within an epoch.
 SAVE_SECONDS = 120.0
 STATE = "state.npz"
+# Bias of an item that is not foretold.
+NEVER = -30.0
 _K = 20
 _SMALLEST = 1e-7
 # Sequences, and scores, that a validation looks at together.
@@ -310,7 +312,8 @@ class _Training:
         self.at = [trial, epoch + 1, 0]
 
     def _network(self, batches: Batches) -> Recurrent:
-        """An item that did not occur has no id; the last row has no category and no content either."""
+        """An item that did not occur has no id, and is not foretold where nothing is known of any item but its id. The
+        last row has no category and no content either."""
         tf, about, items = self.tf, self.about, len(self.about)
         table = self.table.numpy()
         ids = np.full(items + 1, items)
@@ -322,6 +325,8 @@ class _Training:
             for at in range(0, items, 10_000):
                 part = slice(at, min(at + 10_000, items))
                 vectors[part] += self._content(tf.constant(about.content[part])).numpy()
+        if not about.says_something:
+            vectors[ids == items, -1] = NEVER
         gru = (weight.numpy() for weight in self.gru.trainable_weights)
         return Recurrent(vectors, self.kinds.numpy(), self.gaps.numpy(), *gru)
 

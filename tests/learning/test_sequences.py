@@ -39,7 +39,7 @@ def circle(rng, count, width=6):
 
 @pytest.fixture(scope="module")
 def learned():
-    return train(sequences(circle(np.random.default_rng(0), 600)), About.nothing(ITEMS), QUICK)
+    return train(sequences(circle(np.random.default_rng(0), 600)), About.nothing(ITEMS + 1), QUICK)
 
 
 def test_a_planted_order_is_foretold_and_a_shuffled_one_is_not(learned):
@@ -54,6 +54,13 @@ def test_an_earlier_event_decides_where_the_latest_alone_cannot(learned):
     up = learned.network.scores(learned.network.state(np.array([4, 5]), np.zeros(2, int), np.array([0, 2])))
     down = learned.network.scores(learned.network.state(np.array([6, 5]), np.zeros(2, int), np.array([0, 2])))
     assert (up.argmax(), down.argmax()) == (6, 4)
+
+
+def test_an_item_of_which_nothing_is_known_comes_last(learned):
+    assert (
+        learned.network.scores(learned.network.state(np.array([4]), np.zeros(1, int), np.zeros(1, int))).argmin()
+        == ITEMS
+    )
 
 
 def test_numpy_gives_what_keras_gives(learned):
@@ -76,7 +83,7 @@ def test_drawn_negatives_estimate_the_sum_over_all_items():
     scores = rng.normal(size=ITEMS)
     estimates = []
     for step in range(2_000):
-        columns, weight = batches._columns(np.array([ITEMS - 1]), np.random.default_rng(step))
+        columns, weight = batches.columns(np.array([ITEMS - 1]), np.random.default_rng(step))
         estimates.append(np.exp(scores[columns] + weight).sum())
     assert np.mean(estimates) == pytest.approx(np.exp(scores[batches.occurring]).sum(), rel=0.03)
 
