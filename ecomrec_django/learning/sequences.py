@@ -36,6 +36,8 @@ STATE = "state.npz"
 NEVER = -30.0
 _K = 20
 _SMALLEST = 1e-7
+# The CUDA capability from which products of bfloat16 are fast.
+_BFLOAT16 = (8, 0)
 # Sequences, and scores, that a validation looks at together.
 _TOGETHER = 256
 
@@ -90,7 +92,7 @@ def train(
     A network that goes on from the trial instead learns too little of new items. Calls with equal inputs give equal
     networks on one machine.
     ``checkpoint``: folder where the state is kept after every epoch and every SAVE_SECONDS; a call with the same inputs
-    goes on from there. ``progress``: called with (steps done, steps in all). On a GPU products are taken in bfloat16.
+    goes on from there. ``progress``: called with (steps done, steps in all). On a GPU scores are taken in bfloat16.
     Where TF_CONFIG names workers, each makes the same call, in a new process with one device; they share every batch.
     Raises TrainingError where fewer than FEW events follow another one.
     """
@@ -169,9 +171,11 @@ class _Training:
         import keras
 
         tf, units = self.tf, self.settings.units
-        gpu = bool(tf.config.list_physical_devices("GPU"))
-        self.dtype = tf.bfloat16 if gpu else tf.float32
-        self.gru = keras.layers.GRU(units, return_sequences=True, dtype="mixed_bfloat16" if gpu else "float32")
+        details = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+        fast = bool(details) and all(one.get("compute_capability", (0, 0)) >= _BFLOAT16 for one in details)
+        # The scores of all columns take most of the time.
+        self.dtype = tf.bfloat16 if fast else tf.float32
+        self.gru = keras.layers.GRU(units, return_sequences=True)
         self.gru.build((None, None, units))
         table, kernel, recurrent, bias, *others = self._initial()
         self.gru.set_weights([kernel, recurrent, bias])
