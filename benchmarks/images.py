@@ -32,7 +32,7 @@ FASHION = Path("/usr/share/datasets/fashion-mnist")
 SHOPS = Path(__file__).resolve().parents[2] / "shared" / "data"
 K, FOLDS = 10, 5
 VALIDATION = 10_000
-FASHION_SETTINGS = Settings(epochs=16, held_out=0.0)
+FASHION_SETTINGS = Settings(epochs=16, change=0.5, held_out=0.0)
 SHOP_SETTINGS = Settings(steps=600, batch=64, held_out=0.0)
 
 

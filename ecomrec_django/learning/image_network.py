@@ -22,10 +22,9 @@ LENGTH = 128
 SHARPNESS = 12.0
 TEMPERATURE = 0.2
 SMOOTHING = 0.1
-# How far a picture may be shifted (share of its side), zoomed (power of e) and brightened (factor).
-SHIFT, ZOOM, LIGHT = 0.08, 0.1, 0.2
-# Side of the square that is cut out, as a share of the picture's.
-CUTOUT = 0.3
+# How far a picture may be shifted (share of its side), zoomed (power of e) and brightened (factor), and the side of the
+# square that is cut out, as a share of the picture's.
+SHIFT, ZOOM, LIGHT, CUTOUT = 0.1, 0.1, 0.2, 0.4
 
 logger = logging.getLogger(__name__)
 
@@ -166,18 +165,19 @@ def info_nce(vector: Any, item: Any, counted: Any) -> Any:
     return tf.math.divide_no_nan(tf.reduce_sum(counted * loss), tf.reduce_sum(counted))
 
 
-def augmented(pictures: Any, seed: Any) -> Any:
+def augmented(pictures: Any, seed: Any, change: float) -> Any:
     """Pictures (n, s, s, 3), 0…255, each mirrored, shifted, zoomed, lit and covered in part by chance of ``seed`` (2,).
 
-    Returns float32 of the same shape. What comes in from outside repeats the edge.
+    ``change``, 0…1, is the share of what may be done to them. Returns float32 of the same shape. What comes in from
+    outside repeats the edge.
     """
     import tensorflow as tf
 
     pictures = tf.cast(pictures, tf.float32)
     size = pictures.shape[1]
     chance = tf.random.stateless_uniform((tf.shape(pictures)[0], 8), seed)
-    zoom = tf.exp((chance[:, 0] * 2 - 1) * ZOOM)
-    shift = (chance[:, 1:3] * 2 - 1) * SHIFT * size
+    zoom = tf.exp((chance[:, 0] * 2 - 1) * ZOOM * change)
+    shift = (chance[:, 1:3] * 2 - 1) * SHIFT * change * size
     flip = tf.where(chance[:, 3] < 0.5, -1.0, 1.0)
     middle, zero = (size - 1) / 2, tf.zeros_like(zoom)
     across = [zoom * flip, zero, middle * (1 - zoom * flip) + shift[:, 0]]
@@ -190,8 +190,11 @@ def augmented(pictures: Any, seed: Any) -> Any:
         interpolation="BILINEAR",
         fill_mode="NEAREST",
     )
-    light = 1 + (chance[:, 4] * 2 - 1) * LIGHT
+    light = 1 + (chance[:, 4] * 2 - 1) * LIGHT * change
     lit = tf.clip_by_value(moved * light[:, None, None, None], 0.0, 255.0)
-    far = tf.abs(tf.range(size, dtype=tf.float32)[None, :, None] - chance[:, None, 5:7] * size) > CUTOUT * size / 2
+    far = (
+        tf.abs(tf.range(size, dtype=tf.float32)[None, :, None] - chance[:, None, 5:7] * size)
+        > CUTOUT * change * size / 2
+    )
     kept = far[:, :, None, 0] | far[:, None, :, 1]
     return tf.where(kept[..., None], lit, 127.5)

@@ -38,9 +38,9 @@ class Settings:
 
     epochs: times that each picture is seen, more where that makes less than ``steps`` · batch: pictures per step ·
     rate: highest learning rate of AdamW, reached after a tenth of the steps, from where it falls on a cosine to 0 ·
-    decay: of weights · average: decay of the weights' running mean, which is what is used · contrast: weight of the
-    pairs' loss · held_out: share of pictures that tells when to stop · patience: share of all steps without a gain
-    after which training stops · widths: channels of each resolution.
+    decay: of weights · change: how far pictures are altered, 0…1 · average: decay of the weights' running mean, which
+    is what is used · contrast: weight of the pairs' loss · held_out: share of pictures that tells when to stop ·
+    patience: share of all steps without a gain after which training stops · widths: channels of each resolution.
     """
 
     epochs: int = 20
@@ -48,6 +48,7 @@ class Settings:
     batch: int = 128
     rate: float = 4e-3
     decay: float = 0.02
+    change: float = 1.0
     average: float = 0.998
     contrast: float = 0.5
     held_out: float = 0.1
@@ -171,7 +172,11 @@ class Training:
             tf.TensorSpec((2,), tf.int32),
         )
         batches = tf.data.Dataset.from_generator(lambda: self._drawn(number), output_signature=signature)
-        return iter(batches.map(lambda shown, targets, item, seed: (augmented(shown, seed), targets, item)).prefetch(2))
+        return iter(
+            batches.map(
+                lambda shown, targets, item, seed: (augmented(shown, seed, self.settings.change), targets, item)
+            ).prefetch(2)
+        )
 
     def _drawn(self, number: int) -> Iterator[tuple[Any, ...]]:
         rng = np.random.default_rng([self.settings.seed, 1, number])

@@ -100,6 +100,7 @@ def embed(
     """Vectors of length 1, shape (n, 128) float32, of pictures in one array or in batches of any length.
 
     Two pictures are as alike as their vectors' dot product. ``progress`` is called with (pictures done, known so far).
+    Raises DataError for pictures of another size than the model's.
     """
     found = [outputs[VECTOR] for outputs in _outputs(model, pictures, progress)]
     return np.concatenate([np.empty((0, LENGTH), np.float32), *found])
@@ -179,6 +180,8 @@ def _outputs(
     for batch in [pictures] if isinstance(pictures, np.ndarray) else pictures:
         for at in range(0, len(batch), _EMBEDDED):
             part = batch[at : at + _EMBEDDED]
+            if part.shape[1:] != (model.size, model.size, 3):
+                raise DataError(f"Pictures must have the shape (n, {model.size}, {model.size}, 3), not {part.shape}.")
             yield model.network.predict_on_batch(part)
             done += len(part)
             if progress:

@@ -199,7 +199,9 @@ def test_too_few_pictures_are_refused_with_what_is_missing():
         train(pictures[:0], {})
 
 
-def test_arrays_of_other_shapes_are_refused():
+def test_arrays_of_other_shapes_are_refused(learned):
+    with pytest.raises(DataError, match=r"\(n, 24, 24, 3\)"):
+        embed(learned, np.zeros((2, 28, 28, 3), np.uint8))
     pictures, targets = drawn(np.random.default_rng(9), 20)
     with pytest.raises(DataError, match="uint8"):
         train(pictures / 255, targets)
