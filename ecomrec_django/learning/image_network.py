@@ -149,9 +149,9 @@ def cross_entropy(target: Any, logits: Any) -> Any:
     return tf.math.divide_no_nan(tf.reduce_sum(known * loss), tf.reduce_sum(known))
 
 
-def info_nce(vector: Any, item: Any, counted: Any) -> Any:
-    """InfoNCE of n pairs: ``vector`` (2n, LENGTH) holds the first of each, then the second; ``item`` (2n,) tells whose
-    picture each is, as one item's pictures are no counter-examples of each other; ``counted`` (2n,) weighs the rows.
+def info_nce(vector: Any, related: Any, counted: Any) -> Any:
+    """InfoNCE of n pairs: ``vector`` (2n, LENGTH) holds the first of each, then the second; ``related`` (2n, 2n) marks
+    those that are no counter-examples of each other; ``counted`` (2n,) weighs the rows.
     """
     import tensorflow as tf
 
@@ -159,10 +159,14 @@ def info_nce(vector: Any, item: Any, counted: Any) -> Any:
     partner = (tf.range(rows) + rows // 2) % rows
     alike = tf.matmul(vector, vector, transpose_b=True) / TEMPERATURE
     wanted = tf.one_hot(partner, rows, on_value=True, off_value=False)
-    same = tf.equal(item[:, None], item[None, :]) & ~wanted
-    log_chances = tf.nn.log_softmax(tf.where(same, -1e9, alike))
+    log_chances = tf.nn.log_softmax(tf.where(related & ~wanted, -1e9, alike))
     loss = -tf.gather(log_chances, partner, batch_dims=1)
     return tf.math.divide_no_nan(tf.reduce_sum(counted * loss), tf.reduce_sum(counted))
+
+
+def equal_pairs(number: Any) -> Any:
+    """Which of the numbers (n,) from 0 on are equal, shape (n, n)."""
+    return (number[:, None] == number[None, :]) & (number[:, None] >= 0)
 
 
 def augmented(pictures: Any, seed: Any, change: float) -> Any:

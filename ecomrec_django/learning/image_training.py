@@ -19,7 +19,7 @@ import numpy as np
 
 from ..errors import DataError
 from . import bundle
-from .image_network import VECTOR, Backbone, augmented, cross_entropy, info_nce, network, pretrained
+from .image_network import VECTOR, Backbone, augmented, cross_entropy, equal_pairs, info_nce, network, pretrained
 
 # Fewer labelled pictures than these are all learned from; none are held out.
 _HELD_OUT_FROM = 100
@@ -50,7 +50,7 @@ class Settings:
     decay: float = 0.02
     change: float = 1.0
     average: float = 0.998
-    contrast: float = 0.5
+    contrast: float = 0.2
     held_out: float = 0.1
     patience: float = 0.35
     widths: tuple[int, ...] = (32, 64, 128)
@@ -193,7 +193,9 @@ class Training:
 
         parts = [cross_entropy(targets[:, at], outputs[name]) for at, name in enumerate(self.classes)]
         if self.pairs is not None:
-            parts.append(self.settings.contrast * info_nce(outputs[VECTOR], item, counted))
+            # What is of one category is not driven apart.
+            related = tf.reduce_any([equal_pairs(item), *map(equal_pairs, tf.unstack(targets, axis=1)[:1])], axis=0)
+            parts.append(self.settings.contrast * info_nce(outputs[VECTOR], related, counted))
         return tf.add_n(parts)
 
     def _step(self) -> Callable[..., None]:

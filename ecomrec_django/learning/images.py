@@ -68,7 +68,8 @@ def train(
 
     ``targets`` holds by name (category, brand, …) a class number per picture, -1 for unknown; a name with fewer than
     two classes is left out. ``pairs`` (p, 2) are pictures that shall lie near each other, as those of products seen or
-    bought together; a picture in no pair is paired with itself: two altered views shall lie near each other.
+    bought together; a picture in no pair is paired with itself: two altered views shall lie near each other. Other
+    pictures shall lie far, but for those of the same class by the first name.
 
     In the folder ``checkpoint`` training is stored as it goes; called again with the same, it goes on from there.
     ``progress`` is called with (steps done, steps in all). The same seed gives the same network up to the order in
