@@ -1,7 +1,7 @@
 # make demo           a shop of real households at http://127.0.0.1:8000 (PORT=…, HOUSEHOLDS=…; SERVE=0 stops before serving)
 # make test           everything, on SQLite and (what has a database) on MariaDB
 # make test-embedded  what needs no service and no browser
-# make bench NAME=…   one of: complete_journey pairs personal pipeline serving sessions tracking
+# make bench NAME=…   one of: cold complete_journey deep images pairs personal pipeline serving sessions tracking
 # make lint           style, types, templates, migrations
 
 PYTHON ?= python3
