@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,23 +24,25 @@ def packed(vectors: np.ndarray) -> list[bytes]:
 def looks_of(items: pa.Table) -> np.ndarray | None:
     """Vectors in the order of ``items`` (columns ITEMS, sorted by item), float32, 0 for an item without a picture.
 
-    None where no picture was looked at.
+    Those of one network alone, of the one that has seen most, as another's mean something else: while a new network
+    looks at the catalog, and after it was interrupted, there are two. None where no picture was looked at.
     """
     ids = items["item"].to_numpy()
     stored = ItemPicture.objects.filter(vector__isnull=False).order_by("pk")
     if len(ids) < LOOKUP:
         stored = stored.filter(pk__in=ids.tolist())
-    return _aligned(ids, stored.values_list("pk", "vector").iterator(chunk_size=10_000))
-
-
-def _aligned(ids: np.ndarray, rows: Iterable[tuple[int, Any]]) -> np.ndarray | None:
-    looks: np.ndarray | None = None
+    rows = stored.values_list("pk", "network", "vector").iterator(chunk_size=10_000)
+    looks: dict[str, np.ndarray] = {}
+    seen: Counter[str] = Counter()
     for some in chunks(rows):
-        pks = np.array([pk for pk, _ in some])
-        vectors = np.stack([np.frombuffer(bytes(vector), STORED) for _, vector in some]).astype(np.float32)
-        at = np.minimum(np.searchsorted(ids, pks), len(ids) - 1)
-        known = ids[at] == pks
-        if looks is None:
-            looks = np.zeros((len(ids), vectors.shape[1]), np.float32)
-        looks[at[known]] = vectors[known]
-    return looks
+        for network in {name for _, name, _ in some}:
+            pks, vectors = zip(*((pk, vector) for pk, name, vector in some if name == network), strict=True)
+            known = np.stack([np.frombuffer(bytes(vector), STORED) for vector in vectors]).astype(np.float32)
+            at = np.searchsorted(ids, pks)
+            found = at < len(ids)
+            found[found] = ids[at[found]] == np.array(pks)[found]
+            if network not in looks:
+                looks[network] = np.zeros((len(ids), known.shape[1]), np.float32)
+            looks[network][at[found]] = known[found]
+            seen[network] += len(pks)
+    return looks[seen.most_common(1)[0][0]] if seen else None

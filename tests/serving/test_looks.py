@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from ecomrec_django.models import Item, ItemPicture
@@ -77,3 +78,12 @@ def test_vectors_are_read_in_the_order_of_the_items_and_zero_where_there_is_none
     assert looks_of(some).any(axis=1).sum() == 1
     ItemPicture.objects.all().delete()
     assert looks_of(items) is None
+
+
+@pytest.mark.usefixtures("painted")
+def test_vectors_of_two_networks_are_not_compared():
+    ItemPicture.objects.filter(item__external_id__in=["mug"]).update(network="newer")
+    items = items_table()
+    looks = looks_of(items)
+    names = items["external_id"].to_pylist()
+    assert {names[at] for at in np.flatnonzero(looks.any(axis=1))} == {"tent", "lamp", "mat"}
