@@ -98,7 +98,8 @@ def test_beside_several_anchors_the_chances_beside_each_are_averaged(planted, ra
 def test_the_dial_turns_from_what_many_buy_to_what_few_do():
     chances, baskets = np.array([0.4, 0.2]), np.array([100.0, 4.0])
     assert turned(chances, baskets, 0.0).tolist() == [0.4, 0.2]
-    assert turned(chances, baskets, 1.0) == pytest.approx([0.04, 0.1])
+    assert turned(chances, baskets, 1.0) == pytest.approx([0.4 / 100**0.4, 0.2 / 4**0.4])
+    assert turned(chances, baskets, 1.0).argmax() == 1
     # Never sold weighs like sold once.
     assert turned(np.array([0.5]), np.array([0.0]), 1.0).tolist() == [0.5]
 
