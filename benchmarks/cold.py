@@ -1,9 +1,9 @@
 """Offers beside products that nobody has bought yet: with and without what is said of them, and with their pictures.
 
-``planted``: a shop of as many categories as the example shop draws shapes. Each basket holds a product of one category
-and one of the category that goes with it. Of each category some products are withheld from the history, and nothing is
-said of them but a price; ``category recall`` is the share of withheld products among whose ten offers is one of the
-category that goes with theirs, ``recall`` the share of that category's ten most bought products.
+``planted``: a shop of as many categories as the example shop draws shapes of packed goods. Each basket holds a product
+of one category and one of the category that goes with it. Of each category some products are withheld from the
+history, and nothing is said of them but a price; ``category recall`` is the share of withheld products among whose ten
+offers is one of the category that goes with theirs, ``recall`` the share of that category's ten most bought products.
 ``journey``: Complete Journey as in `complete_journey`; a tenth of the items with cases are withheld from the training
 slice, and their test baskets are foretold by what is said of them (category, type, size, brand).
 """
@@ -94,12 +94,13 @@ def _planted() -> dict[str, Row]:
 def _drawn(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Pictures of PRODUCTS products of each shape, in colours and patterns by chance, and the numbers of the shapes."""
     from ecomrec_django.learning.pictures import SIZE, read
-    from example_shop.loading.looks import PALETTES, PATTERNS, Look
+    from example_shop.loading.looks import NATURAL, PALETTES, PATTERNS, Look
     from example_shop.loading.pictures import draw
     from example_shop.loading.shapes import SHAPES
 
     pictures, category = [], []
-    for number, shape in enumerate(sorted(SHAPES)):
+    # What grows has no patterns, and too few looks.
+    for number, shape in enumerate(sorted(SHAPES.keys() - NATURAL.keys())):
         # No look twice: a withheld picture must not have been seen.
         chosen = rng.permutation(PALETTES * PATTERNS)[:PRODUCTS]
         for look in chosen.tolist():

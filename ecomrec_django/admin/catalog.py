@@ -68,9 +68,11 @@ class ItemAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("its picture suggests"))
     def suggestions(self, item: Item) -> str:
-        seen = ItemPicture.objects.filter(pk=item.pk).first()
+        seen = _seen(item)
         told = seen.suggested if seen is not None else {}
-        names = dict(Category.objects.filter(pk=told.get("category", [0])[0]).values_list("pk", "path"))
+        names = {}
+        if "category" in told:
+            names = dict(Category.objects.filter(pk=told["category"][0]).values_list("pk", "path"))
         lines = [
             _("%(name)s: %(value)s (%(percent)s %%)")
             % {
@@ -84,7 +86,8 @@ class ItemAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("problem with its picture"))
     def problem(self, item: Item) -> str:
-        return ItemPicture.objects.filter(pk=item.pk).values_list("problem", flat=True).first() or "–"
+        seen = _seen(item)
+        return seen.problem if seen is not None and seen.problem else "–"
 
     @admin.display(description=_("recommendations"))
     def lists(self, item: Item) -> SafeString:
@@ -92,6 +95,14 @@ class ItemAdmin(ReadOnlyAdmin):
         return format_html(
             '<a href="{}?{}">{}</a>', url, urlencode({"q": item.external_id}), _("What is offered beside it")
         )
+
+
+def _seen(item: Item) -> ItemPicture | None:
+    """What was seen in its picture, read once a page."""
+    try:
+        return item.picture
+    except ItemPicture.DoesNotExist:
+        return None
 
 
 @admin.register(Category)

@@ -19,12 +19,12 @@ from .evidence import rounded
 
 @admin.register(TrainingRun)
 class TrainingRunAdmin(ReadOnlyAdmin):
-    list_display = ("__str__", "state", "progress", "stage", "short_message", "started")
-    list_filter = ("status",)
+    list_display = ("__str__", "kind", "state", "progress", "stage", "short_message", "started")
+    list_filter = ("kind", "status")
     ordering = ("-pk",)
     sortable_by = ()
     empty_hint = _("Nothing has been trained yet: run “manage.py ecomrec_train --publish”.")
-    fields = ("state", "progress", "stage", "until", "started", "finished", "message", "figures")
+    fields = ("kind", "state", "progress", "stage", "until", "started", "finished", "message", "figures")
 
     @admin.display(description=_("status"))
     def state(self, run: TrainingRun) -> SafeString:

@@ -1,6 +1,6 @@
 """What product pictures look alike in, and what they show: a small network trained on the shop's own pictures.
 
-Pictures are (n, size, size, 3) uint8 as `pictures.read` makes them, in memory or mapped from a file (see `on_disk`).
+Pictures are (n, size, size, 3) uint8 as `pictures.read` makes them.
 TensorFlow is imported inside the functions: no web process needs it.
 """
 
@@ -34,26 +34,6 @@ class ImageModel:
     classes: dict[str, int]
     settings: Settings
     figures: dict[str, float]
-
-
-def on_disk(batches: Iterable[np.ndarray], count: int, path: Path) -> np.ndarray:
-    """Write ``count`` pictures that come in batches to ``path`` (.npy); returns them mapped, of which memory holds few.
-
-    Raises DataError for another number of them, or for pictures of different sizes.
-    """
-    pictures: np.memmap | None = None
-    done = 0
-    for batch in batches:
-        if pictures is None:
-            pictures = np.lib.format.open_memmap(path, "w+", np.uint8, (count, *batch.shape[1:]))
-        if done + len(batch) > count or batch.shape[1:] != pictures.shape[1:]:
-            break
-        pictures[done : done + len(batch)] = batch
-        done += len(batch)
-    if pictures is None or done != count:
-        raise DataError(f"{count} pictures of one size were announced, but {done} came.")
-    pictures.flush()
-    return pictures
 
 
 def train(

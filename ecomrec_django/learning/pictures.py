@@ -6,7 +6,6 @@ Pillow is imported inside the functions, as only those who learn from pictures n
 from __future__ import annotations
 
 from contextlib import suppress
-from hashlib import sha256
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -31,11 +30,6 @@ def contents(file: BinaryIO) -> bytes:
     if len(data) > MAX_BYTES:
         raise DataError(f"The picture's file has more than {MAX_BYTES >> 20} MiB: give a smaller one.")
     return data
-
-
-def digest(data: bytes) -> str:
-    """What tells one picture's bytes from another's: SHA-256 in hexadecimal, 64 characters."""
-    return sha256(data).hexdigest()
 
 
 def read(source: bytes | BinaryIO, size: int = SIZE) -> np.ndarray:

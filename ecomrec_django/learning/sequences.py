@@ -12,6 +12,7 @@ Methods, JMLR 12 (2011) (Adagrad).
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,9 +24,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, TrainingError
+from . import bundle
 from .batches import About, Batch, Batches, Sequences
 from .interactions import KINDS
 from .recurrent import GAPS, Recurrent
+
+logger = logging.getLogger(__name__)
 
 # Next steps without which nothing can be learned.
 FEW = 100
@@ -346,24 +350,23 @@ class _Training:
         if self.checkpoint is None or self.final.worker:
             return
         self.checkpoint.mkdir(parents=True, exist_ok=True)
-        state: dict[str, Any] = {"fingerprint": self.fingerprint, "at": self.at, "quality": self.quality}
-        state |= {f"value.{at}": value for at, value in enumerate(self._values())}
-        path = self.checkpoint / f"{STATE}.new"
-        with path.open("wb") as file:
-            np.savez(file, **state)
-            file.flush()
-            os.fsync(file.fileno())
-        path.replace(self.checkpoint / STATE)
+        values = {f"value.{at}": value for at, value in enumerate(self._values())}
+        facts = {"fingerprint": self.fingerprint, "at": self.at}
+        bundle.write(self.checkpoint / STATE, {"quality": self.quality, **values}, facts)
 
     def _resume(self) -> None:
         path = None if self.checkpoint is None else self.checkpoint / STATE
         if path is None or not path.exists():
             return
-        with np.load(path, allow_pickle=False) as state:
-            if str(state["fingerprint"]) != self.fingerprint:
-                return
-            self.at, self.quality = state["at"].tolist(), state["quality"]
-            self._assign([state[f"value.{at}"] for at in range(2 * len(self.squares))])
+        try:
+            values, facts = bundle.read(path)
+        except DataError as error:
+            logger.warning("%s Training begins anew.", error)
+            return
+        if facts["fingerprint"] != self.fingerprint:
+            return
+        self.at, self.quality = facts["at"], values["quality"]
+        self._assign([values[f"value.{at}"] for at in range(2 * len(self.squares))])
 
 
 def _uniform(rng: np.random.Generator, inputs: int, outputs: int, rows: int) -> np.ndarray:

@@ -23,7 +23,6 @@ from ..catalog.adapter import Catalog
 from ..conf import conf
 from ..errors import DataError, TrainingError
 from ..learning import artifact
-from ..learning.artifact import Model
 from ..models import Category, Item, ItemPicture, Publication, TrainingRun
 from ..models.bulk import chunks, storable
 from .learned import folder_of
@@ -79,9 +78,9 @@ def learn_pictures(progress: Progress | None = None) -> TrainingRun:
     return run
 
 
-def network_folder(name: str) -> Path:
-    """``<ARTIFACTS>/pictures/<name of the network>``."""
-    return conf.ARTIFACTS / "pictures" / name
+def _folder() -> Path:
+    """``<ARTIFACTS>/pictures``, with a folder for each network."""
+    return conf.ARTIFACTS / "pictures"
 
 
 class _Looking:
@@ -95,10 +94,10 @@ class _Looking:
     def walk(self) -> None:
         ItemPicture.objects.filter(Q(item__image="") | Q(item__active=False)).delete()
         with self.report.stage("network", 60):
-            name = self._network()
+            name, about = self._network()
         if name:
             with self.report.stage("vectors", 40):
-                self._embed(name)
+                self._embed(name, about["heads"])
         counts, problems = self.counts, self.counts.problems
         if counts.embedded or problems:
             self.said.append(f"{counts.embedded} pictures were looked at.")
@@ -110,27 +109,26 @@ class _Looking:
         self.run.metrics.update(embedded=counts.embedded, problems=dict(problems), network=name)
         finish(self.run, " ".join(self.said))
 
-    def _network(self) -> str:
-        """Name of the network to be used; "" where there are too few pictures for one."""
+    def _network(self) -> tuple[str, dict[str, Any]]:
+        """Name of the network to be used, and what is written of it; "" where there are too few pictures for one."""
         name, about = _newest()
-        pictured = _pictured().count()
-        if not pictured:
+        if not _pictured().exists():
             self.said.append("No product of the catalog has a picture.")
-            return ""
+            return "", {}
         if name:
             since = storable(datetime.fromisoformat(about["trained"]))
             looked_at = ItemPicture.objects.filter(network=name, read__gt=since).count()
             changed = looked_at + _waiting(name).filter(~Q(picture__problem__gt="")).count() - about["items"]
             if changed < STALE * about["items"]:
-                return name
+                return name, about
         try:
             return self._trained()
         except TrainingError as error:
             self.said.append(str(error) if not name else f"The network stays as it is: {error}")
-            return name
+            return name, about
 
-    def _trained(self) -> str:
-        """Train on what the catalog says of its pictured items; returns the network's name."""
+    def _trained(self) -> tuple[str, dict[str, Any]]:
+        """Train on what the catalog says of its pictured items; returns what `_network` does."""
         from ..learning.images import train
         from ..learning.pictures import SIZE
 
@@ -145,7 +143,7 @@ class _Looking:
                 pixels.append(pictured.pixels)
             self.report(done, 4 * len(drawn))
         heads, pairs = _heads(found), _looked_at_together(found)
-        folder = conf.ARTIFACTS / "pictures"
+        folder = _folder()
         folder.mkdir(parents=True, exist_ok=True)
         network = train(
             np.stack(pixels) if pixels else np.empty((0, SIZE, SIZE, 3), np.uint8),
@@ -159,14 +157,13 @@ class _Looking:
             "items": _pictured().count(),
             "heads": {name: head.values for name, head in heads.items()},
         }
-        return _stored(network, about, folder)
+        return _stored(network, about, folder), about
 
-    def _embed(self, name: str) -> None:
+    def _embed(self, name: str, heads: dict[str, list[Any]]) -> None:
         """Write the rows of all that this network has not looked at yet."""
         from ..learning.images import embed, load
 
-        network = load(network_folder(name))
-        heads = json.loads((network_folder(name) / ABOUT).read_text())["heads"]
+        network = load(_folder() / name)
         pks = list(_waiting(name).order_by("image", "pk").values_list("pk", flat=True))
         done = 0
         for some in chunks(self._read(pks), AT_ONCE):
@@ -233,7 +230,7 @@ def _waiting(network: str) -> QuerySet[Item]:
 
 def _newest() -> tuple[str, dict[str, Any]]:
     """Name of the newest network and what is written of it; "" where there is none."""
-    found = sorted((conf.ARTIFACTS / "pictures").glob(f"*/{ABOUT}"), key=lambda path: path.stat().st_mtime)
+    found = sorted(_folder().glob(f"*/{ABOUT}"), key=lambda path: path.stat().st_mtime)
     for path in reversed(found):
         if _digest(path.parent) == path.parent.name:
             return path.parent.name, json.loads(path.read_text())
@@ -314,7 +311,7 @@ def _looked_at_together(pks: Sequence[int]) -> np.ndarray | None:
     return pairs if len(np.unique(pairs)) >= PAIRED * len(pks) else None
 
 
-def _published_model() -> Model | None:
+def _published_model() -> artifact.Model | None:
     published = Publication.objects.filter(pk=1).values_list("release_id", "release__digest").first()
     if published is None or not published[1]:
         return None

@@ -22,8 +22,10 @@ def looking_like(item: int, k: int) -> list[tuple[int, float]]:
     if model is None or not model.looks.shape[1]:
         return []
     (number,) = model.ids.numbers(np.array([item]))
+    if number < 0:
+        return []
     own = model.looks[number].astype(np.float32)
-    if number < 0 or not own.any():
+    if not own.any():
         return []
     starts = range(0, len(model.looks), _AT_ONCE)
     alike = np.concatenate([model.looks[start : start + _AT_ONCE].astype(np.float32) @ own for start in starts])

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from ecomrec_django.errors import DataError, TrainingError
 from ecomrec_django.learning import images
 from ecomrec_django.learning.image_training import Settings, Training
-from ecomrec_django.learning.images import embed, load, on_disk, predict, save, train
+from ecomrec_django.learning.images import embed, load, predict, save, train
 
 SIZE = 24
 SHAPES = 3
@@ -99,17 +99,12 @@ def test_pairs_alone_bring_their_pictures_near_each_other(unseen):
     assert (unseen[1]["colour"][nearest] == unseen[1]["colour"][:, None]).mean() > 0.9
 
 
-def test_pictures_come_in_batches_or_from_a_file_too(learned, unseen, tmp_path):
+def test_pictures_come_in_batches_too(learned, unseen):
     pictures, _ = unseen
     told = []
     in_batches = embed(learned, iter(np.split(pictures, [50, 51])), lambda *counts: told.append(counts))
     assert in_batches == pytest.approx(embed(learned, pictures), abs=1e-5)
     assert told == [(50, 50), (51, 51), (120, 120)]
-    assert (on_disk(iter(np.split(pictures, 4)), 120, tmp_path / "pictures.npy") == pictures).all()
-    assert (np.load(tmp_path / "pictures.npy") == pictures).all()
-    for count in (119, 121):
-        with pytest.raises(DataError, match=f"{count} pictures"):
-            on_disk(iter(np.split(pictures, 4)), count, tmp_path / "other.npy")
 
 
 def test_no_pictures_have_no_vectors(learned):

@@ -6,7 +6,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, features
+from PIL import Image, ImageDraw
 
 from ecomrec_django.errors import DataError
 from ecomrec_django.learning import pictures
@@ -38,8 +38,6 @@ def png(wide, high, rows=b""):
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF"])
 def test_every_allowed_format_is_read_as_its_colour(kind):
-    if kind == "AVIF" and not features.check("avif"):
-        pytest.skip("This Pillow was built without AVIF.")
     found = read(stored(plain(), kind), 32)
     assert (found.shape, found.dtype) == ((32, 32, 3), np.uint8)
     assert np.abs(found.astype(int) - RED).max() < 16
@@ -144,8 +142,6 @@ def test_a_file_of_too_many_bytes_is_refused(monkeypatch):
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF"])
 def test_a_file_cut_short_is_refused_wherever_it_was_cut(kind):
-    if kind == "AVIF" and not features.check("avif"):
-        pytest.skip("This Pillow was built without AVIF.")
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
     data = stored(noise, kind)
     for length in range(1, len(data) // 2, max(len(data) // 40, 1)):
@@ -157,8 +153,6 @@ def test_a_file_cut_short_is_refused_wherever_it_was_cut(kind):
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF"])
 def test_no_error_but_our_own_leaves_a_garbled_file(kind):
-    if kind == "AVIF" and not features.check("avif"):
-        pytest.skip("This Pillow was built without AVIF.")
     rng = np.random.default_rng(1)
     data = np.frombuffer(stored(plain((48, 48)), kind), np.uint8)
     refused = 0
@@ -194,9 +188,3 @@ def test_a_picture_without_pixels_is_refused():
 
 def test_a_thin_picture_keeps_a_line():
     assert (read(stored(plain((2000, 1)), "PNG"), 16) == RED).all(axis=2).any()
-
-
-def test_equal_bytes_have_equal_digests():
-    data = stored(plain(), "PNG")
-    assert pictures.digest(data) == pictures.digest(bytes(data)) != pictures.digest(data + b"\0")
-    assert len(pictures.digest(data)) == 64

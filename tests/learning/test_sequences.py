@@ -157,6 +157,19 @@ def test_a_state_of_other_inputs_is_not_gone_on_from(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [STATE]
 
 
+def test_a_broken_state_is_said_and_training_begins_anew(tmp_path, caplog):
+    known, nothing = sequences(circle(np.random.default_rng(0), 50)), About.nothing(ITEMS)
+    settings = replace(QUICK, epochs=1, held_out=0.0)
+    train(known, nothing, settings, tmp_path)
+    whole = (tmp_path / STATE).read_bytes()
+    (tmp_path / STATE).write_bytes(whole[: len(whole) // 2])
+    calls = []
+    train(known, nothing, settings, tmp_path, lambda done, total: calls.append(done))
+    assert "Training begins anew" in caplog.text
+    # A step, and the end.
+    assert calls == [1, 1]
+
+
 WORKER = """
 import sys
 import numpy as np
