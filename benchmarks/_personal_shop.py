@@ -129,7 +129,7 @@ class Shop:
             beside = rng.choice(self.facts.popular, anchors).tolist()
             items = candidates(self.facts, shopper, beside)
             items = items[rng.random(len(items)) < KEPT]
-            matrices += [next(signals(self.facts, shopper, beside, self.until / DAY + AGE, items)).copy()]
+            matrices.append(signals(self.facts, shopper, beside, self.until / DAY + AGE, items)[0])
         matrix = np.concatenate(matrices)
         bought = rng.random(len(matrix)) < _chance(matrix)
         model = HistGradientBoostingClassifier(

@@ -165,16 +165,13 @@ def ranked(
     """``items`` (all `candidates` if None) ranked beside the anchors: by their mean chance, turned by the ``dial``."""
     if items is None:
         items = candidates(facts, shopper, anchors)
-    chances, first, within = np.zeros(len(items)), None, None
-    for matrix in signals(facts, shopper, anchors, day, items):
-        if first is None:
-            first = matrix.copy()
-            within = ranker.without_anchor(matrix) if len(anchors) > 1 else None
-        chances += ranker.chances(matrix, within)
-    assert first is not None
-    chances /= max(len(anchors), 1)
+    matrix = signals(facts, shopper, anchors, day, items)
+    within = None
+    if len(matrix) > 1:
+        within = np.tile(ranker.without_anchor(matrix[0]), (len(matrix), 1))
+    chances = ranker.chances(matrix.reshape(-1, len(NAMES)), within).reshape(len(matrix), -1).mean(axis=0)
     best = np.lexsort((items, -turned(chances, facts.baskets[items], dial)))
-    return Ranked(items[best], chances[best], first[best])
+    return Ranked(items[best], chances[best], matrix[0][best])
 
 
 @dataclass(frozen=True)
@@ -213,7 +210,7 @@ def sample(
         items = candidates(facts, shopper, anchors)
         wanted = np.isin(items, cases.targets[row])
         kept = wanted | (rng.random(len(items)) < KEPT)
-        matrices += list(signals(facts, shopper, anchors, float(day), items[kept]))
+        matrices.append(signals(facts, shopper, anchors, float(day), items[kept])[0])
         bought.append(wanted[kept])
         rows.append(int(kept.sum()))
         progress(row + 1, len(cases))

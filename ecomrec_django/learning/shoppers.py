@@ -142,14 +142,17 @@ class Shopper:
     def baskets(self) -> int:
         return len(self.days)
 
-    def beside(self, kin: np.ndarray) -> tuple[np.ndarray, int]:
-        """Of the own baskets with any item of the mask ``kin``, shape of ``items.things``: how many hold each, how many
-        there are.
+    def beside(self, kin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of the own baskets with any item of each mask of ``kin``, shape (masks, ``items.things``): how many hold each
+        item, shape as given, and how many there are, shape (masks,).
         """
-        with_kin = np.zeros(self.baskets, bool)
-        with_kin[self.line_basket[kin[self.line_item]]] = True
-        rows = with_kin[self.line_basket]
-        return np.bincount(self.line_item[rows], minlength=len(kin)), int(with_kin.sum())
+        masks, things = kin.shape
+        mask, line = np.nonzero(kin[:, self.line_item])
+        with_kin = np.zeros((masks, self.baskets), bool)
+        with_kin[mask, self.line_basket[line]] = True
+        mask, line = np.nonzero(with_kin[:, self.line_basket])
+        held = np.bincount(mask * things + self.line_item[line], minlength=masks * things)
+        return held.reshape(masks, things), with_kin.sum(axis=1)
 
     def sizes(self) -> np.ndarray:
         """The mean size of the own baskets with each item, shape of ``items.things``."""

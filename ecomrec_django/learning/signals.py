@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,27 +93,21 @@ def candidates(facts: Facts, shopper: Shopper, anchors: Sequence[int] = ()) -> n
     return found[~(among(shopper.hidden, found) | among(theirs, facts.aisle[found]))]
 
 
-def signals(
-    facts: Facts, shopper: Shopper, anchors: Sequence[int], day: float, items: np.ndarray
-) -> Iterator[np.ndarray]:
-    """The matrix of all NAMES beside each of the anchors (once if there is none), shape (items, NAMES) float32.
+def signals(facts: Facts, shopper: Shopper, anchors: Sequence[int], day: float, items: np.ndarray) -> np.ndarray:
+    """All NAMES beside each of the anchors (once if there is none), shape (anchors or 1, items, NAMES) float32.
 
-    ``day`` of the question, in days since 1970. Each matrix is the same array, filled anew.
+    ``day`` of the question, in days since 1970.
     """
     # A column at a time is written, and read by the trees.
-    matrix = np.full((len(NAMES), len(items)), np.nan, np.float32).T
+    columns = np.full((len(NAMES), max(len(anchors), 1), len(items)), np.nan, np.float32)
     content = _Content.of(facts.content, items)
     at = _places(shopper.items.things, items)
     for name, values in _of_shopper(facts, shopper, day, items, at, content).items():
-        matrix[:, _COLUMN[name]] = values
-    sizes = shopper.sizes()
-    matrix[:, _COLUMN["own_size"]] = _take(sizes, at)
-    for anchor in anchors:
-        for name, values in _of_anchor(facts, shopper, int(anchor), items, at, sizes, content).items():
-            matrix[:, _COLUMN[name]] = values
-        yield matrix
-    if not len(anchors):
-        yield matrix
+        columns[_COLUMN[name]] = values
+    if len(anchors):
+        for name, values in _of_anchors(facts, shopper, np.asarray(anchors), items, at, content).items():
+            columns[_COLUMN[name]] = values
+    return columns.transpose(1, 2, 0)
 
 
 def _of_shopper(
@@ -169,48 +163,49 @@ def _of_shopper(
         "item_repeat_rate": facts.item_rate[items],
         "price_fit": np.abs(log_price - level),
         "size": facts.size[items],
+        "own_size": _take(shopper.sizes(), at),
     }
 
 
-def _of_anchor(
-    facts: Facts,
-    shopper: Shopper,
-    anchor: int,
-    items: np.ndarray,
-    at: np.ndarray,
-    sizes: np.ndarray,
-    words: _Content,
-) -> dict[str, np.ndarray | float]:
-    """OF_ANCHOR; ``at`` as in `_of_shopper`, ``sizes`` of the shopper's baskets with each own item."""
-    n_i, n_j = facts.baskets[anchor], facts.baskets[items]
-    both = facts.pairs.at(anchor, items)
-    paired, ratio = np.flatnonzero(both), np.zeros(len(items))
-    ratio[paired] = log_likelihood_ratio(both[paired], n_i, n_j[paired], facts.total)
+def _of_anchors(
+    facts: Facts, shopper: Shopper, anchors: np.ndarray, items: np.ndarray, at: np.ndarray, words: _Content
+) -> dict[str, np.ndarray]:
+    """OF_ANCHOR, of shape (anchors, items) or (anchors, 1); ``at`` as in `_of_shopper`."""
+    need, aisle = facts.need[anchors], facts.aisle[anchors]
+    n_i, n_j = facts.baskets[anchors][:, None], facts.baskets[items]
+    needs = facts.need[items]
+
+    def beside(rows: Rows, numbers: np.ndarray, columns: np.ndarray = items) -> np.ndarray:
+        return np.stack([rows.at(number, columns) for number in numbers.tolist()])
+
+    both = beside(facts.pairs, anchors)
+    one, other = np.nonzero(both)
+    ratio = np.zeros(both.shape)
+    ratio[one, other] = log_likelihood_ratio(both[one, other], n_i[one, 0], n_j[other], facts.total)
     own = shopper.items
-    kin = (
-        own.things == anchor,
-        facts.need[own.things] == facts.need[anchor],
-        facts.aisle[own.things] == facts.aisle[anchor],
-    )
-    beside, beside_need, beside_aisle = (shopper.beside(mask) for mask in kin)
+    kinds = ((own.things, anchors), (facts.need[own.things], need), (facts.aisle[own.things], aisle))
+    kin = np.concatenate([things == wanted[:, None] for things, wanted in kinds])
+    with_item, baskets = shopper.beside(kin)
+    with_item = np.where(at >= 0, with_item[:, at], 0.0) if len(own.things) else np.zeros((len(kin), len(items)))
+    shares = (with_item / (baskets[:, None] + 2)).reshape(len(kinds), len(anchors), -1)
     return {
         "chance": both / (n_i + 5),
         "back_chance": both / (n_j + 5),
         "llr": ratio,
         "lift": np.log((both + 1) / (n_i * n_j / facts.total + 1)),
-        "aisle_chance": facts.beside.at(facts.aisle[anchor], items),
-        "need_chance": facts.needs.at(facts.need[anchor], facts.need[items]),
-        "chance_by_need": facts.by_need.at(facts.need[anchor], items),
-        "own_beside": _take(beside[0], at, 0.0),
-        "own_beside_share": _take(beside[0], at, 0.0) / (beside[1] + 2),
-        "own_beside_need": _take(beside_need[0], at, 0.0) / (beside_need[1] + 2),
-        "own_beside_aisle": _take(beside_aisle[0], at, 0.0) / (beside_aisle[1] + 2),
-        "near_anchor": facts.alike.at(anchor, items),
-        "seen_beside": facts.co_seen.at(anchor, items),
-        "content_anchor": words.likeness(*facts.content.row(anchor)),
-        "anchor_size": facts.size[anchor],
-        "anchor_own_size": lookup(own.things, sizes, np.array([anchor]), np.nan)[0],
-        "anchor_own": lookup(own.things, own.baskets, np.array([anchor]))[0] / max(shopper.baskets, 1),
+        "aisle_chance": beside(facts.beside, aisle),
+        "need_chance": beside(facts.needs, need, needs),
+        "chance_by_need": beside(facts.by_need, need),
+        "own_beside": with_item[: len(anchors)],
+        "own_beside_share": shares[0],
+        "own_beside_need": shares[1],
+        "own_beside_aisle": shares[2],
+        "near_anchor": beside(facts.alike, anchors),
+        "seen_beside": beside(facts.co_seen, anchors),
+        "content_anchor": np.stack([words.likeness(*facts.content.row(anchor)) for anchor in anchors.tolist()]),
+        "anchor_size": facts.size[anchors][:, None],
+        "anchor_own_size": lookup(own.things, shopper.sizes(), anchors, np.nan)[:, None],
+        "anchor_own": lookup(own.things, own.baskets, anchors)[:, None] / max(shopper.baskets, 1),
     }
 
 

@@ -13,7 +13,9 @@ from ..errors import DataError
 # A tree's leaves are the bits of one number.
 MOST_LEAVES = 64
 # Rows evaluated at once: what is worked on stays in the processor's cache.
-_AT_ONCE = 512
+_AT_ONCE = 256
+# What is added to the exponent of a float32 where it is stored.
+_BIAS = 127
 
 
 class _Reach(NamedTuple):
@@ -21,7 +23,7 @@ class _Reach(NamedTuple):
 
     signals: column asked, its thresholds (ascending, the last one infinite), and masks of shape (thresholds + 1, trees)
     by the number of thresholds below a value; the last is NaN's · whole: all leaves of each tree, shape (trees,) ·
-    first: place of each tree's leaf 0 in ``values`` · values: of all leaves.
+    first: place of each tree's leaf 0 in ``values``, less _BIAS · values: of all leaves.
     """
 
     signals: list[tuple[int, np.ndarray, np.ndarray]]
@@ -104,20 +106,22 @@ class Trees:
         Source: C. Lucchese et al., QuickScorer, SIGIR 2015.
         """
         reach = self._reach
-        columns = np.ascontiguousarray(matrix.T, np.float64)
         leaves = np.tile(reach.whole, (len(matrix), 1)) if known is None else known
         some = np.empty_like(leaves)
         for signal, thresholds, masks in reach.signals:
             if signal >= column and (end is None or signal < end):
                 # NaN comes after all thresholds, of which the last is infinite.
-                leaves &= masks.take(thresholds.searchsorted(columns[signal]), axis=0, out=some, mode="clip")
+                leaves &= masks.take(thresholds.searchsorted(matrix[:, signal]), axis=0, out=some, mode="clip")
         return leaves
 
     def _added(self, leaves: np.ndarray) -> np.ndarray:
         """What each tree adds to each row, shape (rows, trees), by the one of its ``leaves`` that is left."""
-        # A single bit is left, and its number is the exponent of that power of two.
-        bit = (leaves.astype(np.float32).view(np.int32) >> 23) - 127
-        return self._reach.values[bit + self._reach.first]
+        # A single bit is left, and its number is the exponent of that power of two. In place, as new large arrays cost
+        # more than what is done with them.
+        place = leaves.astype(np.float32).view(np.int32)
+        place >>= 23
+        place += self._reach.first
+        return self._reach.values[place]
 
     @cached_property
     def _reach(self) -> _Reach:
@@ -144,7 +148,7 @@ class Trees:
                 goes_left[-1] = self.missing_left[node]
                 masks[:, tree[node]] &= ~np.where(goes_left, below[self.right[node]], below[self.left[node]])
             signals.append((int(signal), thresholds, masks))
-        return _Reach(signals, below[self.roots], first.astype(np.int32), self.value[leaf])
+        return _Reach(signals, below[self.roots], (first - _BIAS).astype(np.int32), self.value[leaf])
 
     def contributions(self, matrix: np.ndarray) -> np.ndarray:
         """What each signal added to `raw`, shape (rows, signals).

@@ -155,7 +155,7 @@ def test_the_signals_of_a_shopper_are_those_of_its_baskets():
     lines = purchases(one, item, START + day, basket)
     facts = facts_of(lines)
     shopper = shoppers(lines, facts, tastes(lines, len(AISLE)))[0]
-    row = dict(zip(NAMES, next(signals(facts, shopper, [0], START + 20.0, np.array([10])))[0].tolist(), strict=True))
+    row = dict(zip(NAMES, signals(facts, shopper, [0], START + 20.0, np.array([10]))[0, 0].tolist(), strict=True))
     expected = {
         "own_baskets": 2,
         "own_share": 2 / 3,
