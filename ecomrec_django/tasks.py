@@ -18,6 +18,7 @@ from .models import TrainingRun
 from .pipeline.cover import cover_new_items
 from .pipeline.pictures import learn_pictures
 from .pipeline.progress import Progress
+from .pipeline.sequences import learn_sequences
 from .pipeline.train import Stage, train
 from .privacy.erasure import finish_erasures, finish_in_training
 from .privacy.retention import days_ago, purge
@@ -117,6 +118,18 @@ def train_task(until: str | None = None, publish: bool = False) -> dict[str, Any
 def pictures_task() -> dict[str, Any]:
     """Look at new pictures; give it a queue of its own. Returns the id of the run and its message."""
     run = run_pictures()
+    return {"run": run.pk, "message": run.message}
+
+
+@shared_task(
+    name="ecomrec.sequences",
+    acks_late=True,
+    soft_time_limit=6 * HOURS - 5 * MINUTES,
+    time_limit=6 * HOURS,
+)
+def sequences_task() -> dict[str, Any]:
+    """Learn what comes next in histories; for the same queue. Returns the id of the run and its message."""
+    run = learn_sequences()
     return {"run": run.pk, "message": run.message}
 
 

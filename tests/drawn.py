@@ -46,3 +46,27 @@ def file_of(image: Image.Image, kind: str = "PNG") -> bytes:
     file = io.BytesIO()
     image.save(file, kind)
     return file.getvalue()
+
+
+class DrawnShop:
+    """The example shop with drawn products: their category is their shape, their brand their colour; all have one title
+    and one price.
+    """
+
+    def __init__(self, many: int) -> None:
+        from example_shop.models import Category
+
+        self.rng = np.random.default_rng(1)
+        self.shelves = {shape: Category.objects.create(name=shape, slug=shape) for shape in SHAPES}
+        for number in range(many):
+            shape = SHAPES[number % len(SHAPES)]
+            self.add(number, shape, number % len(COLOURS), category=self.shelves[shape])
+
+    def add(self, number: int, shape: str, colour: int, **more) -> None:
+        from django.core.files.base import ContentFile
+
+        from example_shop.models import Product
+
+        picture = ContentFile(file_of(draw(shape, COLOURS[colour], self.rng, 64)), f"{number}.png")
+        facts = {"title": "Thing", "price": "10.00", "brand": f"maker {colour}", **more}
+        Product.objects.create(sku=f"p{number}", image=picture, **facts)

@@ -22,11 +22,12 @@ from .fusion import Ranker
 from .interactions import IdMap
 from .interests import Weights
 from .neighbours import Rows
+from .recurrent import Recurrent
 from .signals import NAMES
 from .trees import Trees
 
 MANIFEST = "manifest.json"
-VERSION = 2
+VERSION = 3
 _SMALL = 4_096
 
 
@@ -105,6 +106,7 @@ def store(model: Model, folder: Path) -> str:
     numbers: dict[str, Any] = {"version": VERSION, "newest": model.newest, "until": model.until}
     numbers["weights"] = vars(model.facts.weights)
     numbers["facts"] = {name: getattr(model.facts, name) for name in ("total", "recent_total")}
+    numbers["asks_looks"] = model.facts.looks.shape[1] > 0
     numbers["rankers"] = {
         name: {"slope": one.slope, "offset": one.offset, "skill": one.skill, "names": list(one.names)}
         for name, one in model.rankers.items()
@@ -146,10 +148,10 @@ def _arrays(model: Model) -> Iterator[tuple[str, np.ndarray]]:
     for part, array in vars(model.names).items():
         yield f"names.{part}", array
     for name, value in vars(model.facts).items():
-        if isinstance(value, Rows):
+        if isinstance(value, Rows | Recurrent):
             for part, array in vars(value).items():
                 yield f"facts.{name}.{part}", array
-        elif isinstance(value, np.ndarray):
+        elif isinstance(value, np.ndarray) and name != "looks":
             yield f"facts.{name}", value
     for name, ranker in model.rankers.items():
         for part, array in ranker.trees.arrays().items():
@@ -158,6 +160,10 @@ def _arrays(model: Model) -> Iterator[tuple[str, np.ndarray]]:
 
 def _model(manifest: dict[str, Any], arrays: dict[str, np.ndarray]) -> Model:
     facts: dict[str, Any] = dict(manifest["facts"], weights=Weights(**manifest["weights"]))
+    if manifest["asks_looks"]:
+        facts["looks"] = arrays["looks"]
+    if "facts.network.items" in arrays:
+        facts["network"] = Recurrent(*(arrays[f"facts.network.{field.name}"] for field in fields(Recurrent)))
     for field in fields(Facts):
         if f"facts.{field.name}" in arrays:
             facts[field.name] = arrays[f"facts.{field.name}"]

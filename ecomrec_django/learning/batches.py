@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import DataError
 from .interactions import Interactions
-from .recurrent import LATEST, gap_numbers
+from .recurrent import LATEST, gap_numbers, last_of_runs
 
 # A log-weight that takes a column out of a sum of exponentials, and may be subtracted again without a loss.
 _OUT = -30.0
@@ -77,10 +77,14 @@ class Sequences:
 
 
 def histories(events: Interactions) -> Sequences:
-    """What each visitor did one after the other, and a guest in each session."""
+    """What each visitor did one after the other, and a guest in each session; events of one item in a row are one."""
     guest = np.where(events.session >= 0, events.session + len(events.visitors), -1)
     group = np.where(events.visitor >= 0, events.visitor, guest)
-    return Sequences.of(group, events.item, events.kind, events.time.astype(np.float64))
+    order = np.lexsort((events.time, group))
+    group, item = group[order], events.item[order]
+    kept = last_of_runs(item) | np.r_[group[1:] != group[:-1], np.ones(min(len(group), 1), bool)]
+    order = order[kept]
+    return Sequences.of(group[kept], item[kept], events.kind[order], events.time[order].astype(np.float64))
 
 
 @dataclass(frozen=True)

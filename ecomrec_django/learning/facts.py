@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,8 @@ from ..errors import DataError
 from .interests import Weights
 from .neighbours import Rows, item_neighbours, liked_by_neighbours, top_k, visitor_neighbours
 from .pairs import MIN_CUSTOMERS
-from .past import Past
+from .past import DAY, Past
+from .recurrent import Recurrent
 from .replenishment import cycles
 from .shoppers import Shopper
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from .interactions import Interactions
     from .pairs import Beside, Pairs
 
-DAY = 86_400
 RECENT_HALF_LIFE = 30.0
 VISITOR_NEIGHBOURS = 150
 LIKED = 300
@@ -65,7 +65,9 @@ class Facts:
     aisle · needs, by_need: chance that a basket with need r holds need c, and item c, per need · alike:
     `item_neighbours` · rate, cycle, repeats: per need, as `Cycles` has them · item_rate · size: mean size of the
     baskets with the item · popular: item numbers, most bought first · brand, offered, content: as in `Goods` · co_seen:
-    cosine of two items' viewers · segments: as `segments.popularity` · weights: of `interests`.
+    cosine of two items' viewers · segments: as `segments.popularity` · weights: of `interests` · looks: vectors of the
+    pictures, each of length 1, or 0 where there is none, shape (items, width); width 0 if they are not asked for ·
+    network: what foretells the next item of a history, None if it is not asked for.
     """
 
     aisle: np.ndarray
@@ -92,6 +94,8 @@ class Facts:
     content: Rows
     segments: Rows
     weights: Weights
+    looks: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float16))
+    network: Recurrent | None = None
 
     @classmethod
     def of(

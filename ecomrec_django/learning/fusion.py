@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import DataError, TrainingError
 from .facts import Facts
-from .past import Past
+from .past import DAY, Past
 from .shoppers import Shopper
 from .signals import ANCHORED, NAMES, candidates, signals
 from .trees import Trees
@@ -66,8 +66,6 @@ class Cases:
 
         Anchors without a target are left out. With ``aisle`` None: whole baskets, without an anchor.
         """
-        from .facts import DAY
-
         order = np.lexsort((np.arange(len(purchases)), purchases.basket))
         rows: list[tuple[int, int, float, int]] = []
         targets: list[np.ndarray] = []
@@ -117,6 +115,10 @@ class Ranker:
     offset: float
     skill: float
     names: tuple[str, ...] = NAMES
+
+    def asks(self, names: Sequence[str]) -> bool:
+        """Whether any of the signals ``names`` counts."""
+        return bool(np.isin(self.trees.signal, [self.names.index(name) for name in names]).any())
 
     @property
     def useful(self) -> bool:
@@ -219,8 +221,9 @@ def sample(
     return Sample(np.concatenate(matrices), known, weight, np.repeat(part, rows), len(cases))
 
 
-def fit(samples: Sequence[Sample], seed: int = 0) -> Ranker:
-    """Fit on one sample or more: those of several slices of time teach what lasts.
+def fit(samples: Sequence[Sample], seed: int = 0, without: Sequence[str] = ()) -> Ranker:
+    """Fit on one sample or more: those of several slices of time teach what lasts; the signals ``without`` are not
+    looked at.
 
     Raises TrainingError where there are fewer than MIN_CASES in all, or in them nothing that was bought or nothing that
     was not.
@@ -247,7 +250,7 @@ def fit(samples: Sequence[Sample], seed: int = 0) -> Ranker:
         random_state=seed,
     )
     # What is nowhere known, such as views in a shop that has none yet, cannot be cut into bins.
-    known = np.flatnonzero(~np.isnan(matrix).all(axis=0))
+    known = np.flatnonzero(~np.isnan(matrix).all(axis=0) & ~np.isin(NAMES, without))
     # On a machine that has other work as well, threads that wait for each other take many times as long as one.
     with threadpool_limits(1):
         model.fit(matrix[:, known], bought, weight)

@@ -11,11 +11,12 @@ import numpy as np
 
 from .behaviour import features
 from .content import content_vectors
-from .facts import DAY, ByVisitor, Facts, Goods, pasts, tastes
+from .facts import ByVisitor, Facts, Goods, pasts, tastes
 from .fusion import Cases, Slice
 from .interactions import Interactions
 from .neighbours import Rows, top_k
 from .pairs import MIN_CUSTOMERS, Statistics
+from .past import DAY
 from .segments import Labelled, Segments, find, popularity
 from .shoppers import Shopper
 

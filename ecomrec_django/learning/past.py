@@ -15,11 +15,12 @@ PURCHASE = KINDS.index("purchase")
 # The latest of either that are kept: who did more is known well by them.
 MOST_LINES, MOST_ACTS = 3_000, 200
 
-# A float32 tells days of this century to within so much.
-STORED_DAYS = 1 / 256
+DAY = 86_400
+# Times are stored in whole seconds.
+STORED_DAYS = 1 / DAY
 
 _HEADER = struct.Struct("<BBHII")
-_VERSION = 1
+_VERSION = 2
 _ITEM_TYPES: dict[int, np.dtype[Any]] = {4: np.dtype("<i4"), 8: np.dtype("<i8")}
 
 
@@ -133,7 +134,7 @@ class Past:
             [
                 _HEADER.pack(_VERSION, width, self.segment, len(kept), len(self.liked)),
                 self.item[kept].astype(items).tobytes(),
-                self.day[kept].astype("<f4").tobytes(),
+                np.rint(self.day[kept] * DAY).astype("<u4").tobytes(),
                 self.basket[kept].astype("<i4").tobytes(),
                 self.rating[kept].astype("<f2").tobytes(),
                 self.kind[kept].astype("i1").tobytes(),
@@ -151,7 +152,7 @@ class Past:
         except (struct.error, KeyError) as error:
             raise DataError("A shopper's profile cannot be read: train again.") from error
         parts, at = [], _HEADER.size
-        of_events, of_liked = (items, *map(np.dtype, ("<f4", "<i4", "<f2", "i1"))), (items, np.dtype("<f2"))
+        of_events, of_liked = (items, *map(np.dtype, ("<u4", "<i4", "<f2", "i1"))), (items, np.dtype("<f2"))
         for type_, size in [*((each, events) for each in of_events), *((each, liked) for each in of_liked)]:
             parts.append((type_, size, at))
             at += type_.itemsize * size
@@ -163,7 +164,7 @@ class Past:
         return cls(
             item.astype(np.int64),
             kind.astype(np.int8),
-            day.astype(np.float64),
+            day / DAY,
             basket.astype(np.int64),
             rating.astype(np.float64),
             liked_item.astype(np.int64),

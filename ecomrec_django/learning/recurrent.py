@@ -19,6 +19,10 @@ from .interactions import KINDS
 GAPS = 12
 # Events of a visitor's history that are read.
 LATEST = 50
+# Bias of an item that is not foretold.
+NEVER = -30.0
+# Items whose content is read at once.
+_AT_ONCE = 10_000
 # What session neighbours are taken to give each item that they do not name; chosen on a validation day of yoochoose.
 _UNNAMED = 1e-4
 
@@ -33,6 +37,14 @@ def gaps(time: np.ndarray) -> np.ndarray:
 def gap_numbers(seconds: np.ndarray) -> np.ndarray:
     """Numbers 1…GAPS - 1 of ``seconds`` between two events, any shape."""
     return np.clip(np.log2(np.maximum(seconds, 1.0)) / 2 + 0.5, 1, GAPS - 1).astype(np.int64)
+
+
+def last_of_runs(items: np.ndarray) -> np.ndarray:
+    """Whether each event is the last of those of one item in a row, shape (events,).
+
+    To look at an item, put it into the cart and buy it is one step: what comes next is another item.
+    """
+    return np.r_[items[1:] != items[:-1], np.ones(min(len(items), 1), bool)]
 
 
 def with_neighbours(logits: np.ndarray, items: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -92,11 +104,13 @@ class Recurrent:
         return self.states(items, kinds, gaps)[-1] if len(items) else np.zeros(self.units, np.float32)
 
     def visitor(self, items: np.ndarray, kinds: np.ndarray, time: np.ndarray) -> np.ndarray:
-        """A shopper's vector, shape (units,): the state after their LATEST events, ``time`` in ascending seconds.
+        """A shopper's vector, shape (units,): the state after their LATEST steps (see `last_of_runs`), ``time`` in
+        ascending seconds.
 
         Of the events of one session it is the session's vector.
         """
-        numbers = gaps(time)
+        kept = last_of_runs(items)
+        items, kinds, numbers = items[kept], kinds[kept], gaps(time[kept])
         return self.state(items[-LATEST:], kinds[-LATEST:], numbers[-LATEST:])
 
     def scores(self, state: np.ndarray, items: np.ndarray | None = None) -> np.ndarray:
@@ -134,3 +148,32 @@ class Recurrent:
             if not np.isfinite(array).all():
                 raise DataError(f"{name} of a stored network holds numbers that are not finite: train again.")
         return network
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What items' vectors (and biases) are made of, so that items which came after the training have theirs too.
+
+    unknown (width + 1,): in the place of an id · categories (1 + categories, width + 1): added to an item, the first
+    row to one without a category · project, gate (features, width + 1): of what is added by a picture or a text, each
+    number let through by a gate of its own.
+    """
+
+    unknown: np.ndarray
+    categories: np.ndarray
+    project: np.ndarray
+    gate: np.ndarray
+
+    def vectors(self, ids: np.ndarray, category: np.ndarray, content: np.ndarray) -> np.ndarray:
+        """Shape (items, width + 1), from ``ids`` of that shape, and ``category`` and ``content`` as in `About`."""
+        found = ids + self.categories[category + 1]
+        if len(self.project):
+            for at in range(0, len(found), _AT_ONCE):
+                part = content[at : at + _AT_ONCE]
+                found[at : at + _AT_ONCE] += (part @ self.project) / (1 + np.exp(-(part @ self.gate)))
+        return found
+
+    @property
+    def says_something(self) -> bool:
+        """Whether anything but the id tells of an item."""
+        return bool(len(self.project) or self.categories.any())

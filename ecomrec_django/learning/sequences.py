@@ -27,7 +27,7 @@ from ..errors import DataError, TrainingError
 from . import bundle
 from .batches import About, Batch, Batches, Sequences
 from .interactions import KINDS
-from .recurrent import GAPS, Recurrent
+from .recurrent import GAPS, NEVER, Origin, Recurrent
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +36,6 @@ FEW = 100
 # Between two states that are kept within an epoch.
 SAVE_SECONDS = 120.0
 STATE = "state.npz"
-# Bias of an item that is not foretold.
-NEVER = -30.0
 _K = 20
 _SMALLEST = 1e-7
 # The CUDA capability from which products of bfloat16 are fast.
@@ -76,12 +74,27 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Trained:
-    """network · epochs: those it was trained for · quality (epochs of the trial, 2): HR@20 and MRR@20 after each."""
+class Network:
+    """A network, and what its items' vectors were made of."""
 
     network: Recurrent
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class Trained:
+    """final: has seen all sequences · trial: the best one that has not seen the newest, None if there was no trial ·
+    epochs: those it was trained for · quality (epochs of the trial, 2): HR@20 and MRR@20 after each.
+    """
+
+    final: Network
+    trial: Network | None
     epochs: int
     quality: np.ndarray
+
+    @property
+    def network(self) -> Recurrent:
+        return self.final.network
 
 
 def train(
@@ -90,10 +103,12 @@ def train(
     settings: Settings,
     checkpoint: Path | None = None,
     progress: Callable[[int, int], None] = _silent,
+    trial: tuple[Sequences, Sequences] | None = None,
 ) -> Trained:
     """A network that has seen all sequences as often as foretold the newest best, by MRR@20, in a trial without them.
 
-    A network that goes on from the trial instead learns too little of new items. Calls with equal inputs give equal
+    ``trial``: what it learns from, and what judges it; None: as Settings say. A network that goes on from the trial
+    instead of beginning anew learns too little of new items. Calls with equal inputs give equal
     networks on one machine.
     ``checkpoint``: folder where the state is kept after every epoch and every SAVE_SECONDS; a call with the same inputs
     goes on from there. ``progress``: called with (steps done, steps in all). On a GPU scores are taken in bfloat16.
@@ -101,14 +116,18 @@ def train(
     Raises TrainingError where fewer than FEW events follow another one.
     """
     items = len(about)
-    if len(sequences.item) and not (sequences.item.min() >= 0 and sequences.item.max() < items):
-        raise DataError(f"Items of sequences must be numbers from 0 to below {items}.")
+    if trial is None:
+        begin = len(sequences) - int(settings.held_out * len(sequences))
+        trial = sequences.part(0, begin), sequences.part(begin, len(sequences))
+    for some in (sequences, *trial):
+        if len(some.item) and not (some.item.min() >= 0 and some.item.max() < items):
+            raise DataError(f"Items of sequences must be numbers from 0 to below {items}.")
     if sequences.steps < FEW:
         raise TrainingError(
             f"A recurrent network needs {FEW} events that follow another one of the same shopper or session; there are "
             f"{sequences.steps}, in {len(sequences)} histories of two events or more. Train it when there are more."
         )
-    return _Training(sequences, about, settings, checkpoint).run(progress)
+    return _Training(sequences, trial, about, settings, checkpoint).run(progress)
 
 
 def quality(network: Recurrent, sequences: Sequences) -> tuple[float, float]:
@@ -130,19 +149,25 @@ def quality(network: Recurrent, sequences: Sequences) -> tuple[float, float]:
 
 
 class _Training:
-    def __init__(self, sequences: Sequences, about: About, settings: Settings, checkpoint: Path | None) -> None:
+    def __init__(
+        self,
+        sequences: Sequences,
+        trial: tuple[Sequences, Sequences],
+        about: About,
+        settings: Settings,
+        checkpoint: Path | None,
+    ) -> None:
         import tensorflow as tf
 
         self.tf, self.about, self.settings, self.checkpoint = tf, about, settings, checkpoint
         # Must be made before anything else of TensorFlow is used.
         self.strategy = tf.distribute.MultiWorkerMirroredStrategy() if os.environ.get("TF_CONFIG") else None
         workers, worker = self._place()
-        begin = len(sequences) - int(settings.held_out * len(sequences))
-        self.held_out = sequences.part(begin, len(sequences))
-        self.trial = self._batches(sequences.part(0, begin), workers, worker)
+        before, self.held_out = trial
+        self.trial = self._batches(before, workers, worker)
         self.final = self._batches(sequences, workers, worker)
         self.categorised = bool((about.category >= 0).any())
-        self.fingerprint = _fingerprint(sequences, about, settings, workers)
+        self.fingerprint = _fingerprint((sequences, *trial), about, settings, workers)
         self._make()
         self.learn = tf.function(self._share, input_signature=[self._signature()], autograph=False)
 
@@ -282,14 +307,19 @@ class _Training:
 
     def run(self, progress: Callable[[int, int], None]) -> Trained:
         settings = self.settings
+        tries = len(self.held_out) > 0 and len(self.trial.sequences) > 0
         # Whether the trial is over, epochs, and steps of the present epoch that are done.
-        self.at, self.quality = [int(not len(self.held_out)), 0, 0], np.empty((0, 2))
-        before = settings.epochs * len(self.trial.epoch(0)) if len(self.held_out) else 0
+        self.at, self.quality, self.best = [int(not tries), 0, 0], np.empty((0, 2)), list[np.ndarray]()
+        before = settings.epochs * len(self.trial.epoch(0)) if tries else 0
         total = before + settings.epochs * len(self.final.epoch(0))
         self._resume()
         while not self.at[0]:
             self._epoch(self.trial, lambda done: progress(done, total))
-            self.quality = np.r_[self.quality, [quality(self._network(self.trial), self.held_out)]]
+            values = self._values()
+            made = self._made(values, self.trial)
+            self.quality = np.r_[self.quality, [quality(made.network, self.held_out)]]
+            if self._best() == len(self.quality):
+                self.best = values
             if len(self.quality) == settings.epochs or len(self.quality) - self._best() >= settings.patience:
                 self._assign([*self._initial(), *(np.zeros(one.shape, np.float32) for one in self.squares)])
                 self.at = [1, 0, 0]
@@ -299,7 +329,8 @@ class _Training:
             self._epoch(self.final, lambda done: progress(before + done, total))
             self._keep()
         progress(total, total)
-        return Trained(self._network(self.final), epochs, self.quality)
+        trial = self._made(self.best, self.trial) if self.best else None
+        return Trained(self._made(self._values(), self.final), trial, epochs, self.quality)
 
     def _best(self) -> int:
         """Epochs after which the trial was best; 0 without one."""
@@ -319,27 +350,24 @@ class _Training:
                 kept = monotonic()
         self.at = [trial, epoch + 1, 0]
 
-    def _network(self, batches: Batches) -> Recurrent:
+    def _made(self, values: list[np.ndarray], batches: Batches) -> Network:
         """An item that did not occur has no id, and is not foretold where nothing is known of any item but its id. The
         last row has no category and no content either."""
-        tf, about, items = self.tf, self.about, len(self.about)
-        table = self.table.numpy()
+        about, items, features = self.about, len(self.about), self.about.content.shape[1]
+        table, kernel, recurrent, bias, kinds, gaps, *content = values
+        project, gate = content or [np.empty((0, table.shape[1]), np.float32)] * 2
+        categories = table[items + 1 :] if self.categorised else np.zeros_like(table[items + 1 :])
+        origin = Origin(table[items], categories, project, gate)
         ids = np.full(items + 1, items)
         ids[batches.occurring] = batches.occurring
-        vectors = table[ids]
-        if self.categorised:
-            vectors += table[items + 2 + np.r_[about.category, -1]]
-        if about.content.shape[1]:
-            for at in range(0, items, 10_000):
-                part = slice(at, min(at + 10_000, items))
-                vectors[part] += self._content(tf.constant(about.content[part])).numpy()
+        nothing = np.zeros((1, features), np.float32)
+        vectors = origin.vectors(table[ids], np.r_[about.category, -1], np.concatenate([about.content, nothing]))
         if not about.says_something:
             vectors[ids == items, -1] = NEVER
-        gru = (weight.numpy() for weight in self.gru.trainable_weights)
-        return Recurrent(vectors, self.kinds.numpy(), self.gaps.numpy(), *gru)
+        return Network(Recurrent(vectors, kinds, gaps, kernel, recurrent, bias), origin)
 
     def _values(self) -> list[np.ndarray]:
-        return [variable.numpy() for variable in (self.table, *self.whole, *self.squares)]
+        return [variable.numpy() for variable in (self.table, *self.whole)]
 
     def _assign(self, values: list[np.ndarray]) -> None:
         for variable, value in zip((self.table, *self.whole, *self.squares), values, strict=True):
@@ -350,7 +378,9 @@ class _Training:
         if self.checkpoint is None or self.final.worker:
             return
         self.checkpoint.mkdir(parents=True, exist_ok=True)
-        values = {f"value.{at}": value for at, value in enumerate(self._values())}
+        now = [*self._values(), *(one.numpy() for one in self.squares)]
+        values = {f"value.{at}": value for at, value in enumerate(now)}
+        values |= {f"best.{at}": value for at, value in enumerate(self.best)}
         facts = {"fingerprint": self.fingerprint, "at": self.at}
         bundle.write(self.checkpoint / STATE, {"quality": self.quality, **values}, facts)
 
@@ -366,6 +396,7 @@ class _Training:
         if facts["fingerprint"] != self.fingerprint:
             return
         self.at, self.quality = facts["at"], values["quality"]
+        self.best = [values[f"best.{at}"] for at in range(len(self.squares)) if f"best.{at}" in values]
         self._assign([values[f"value.{at}"] for at in range(2 * len(self.squares))])
 
 
@@ -375,9 +406,9 @@ def _uniform(rng: np.random.Generator, inputs: int, outputs: int, rows: int) -> 
     return rng.uniform(-reach, reach, (rows, outputs))
 
 
-def _fingerprint(sequences: Sequences, about: About, settings: Settings, workers: int) -> str:
+def _fingerprint(sequences: tuple[Sequences, ...], about: About, settings: Settings, workers: int) -> str:
     digest = blake2b(f"{settings} {workers}".encode(), digest_size=16)
-    for array in (*vars(sequences).values(), *vars(about).values()):
+    for array in (array for one in (*sequences, about) for array in vars(one).values()):
         digest.update(f"{array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

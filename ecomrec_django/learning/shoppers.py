@@ -10,7 +10,7 @@ import numpy as np
 from .interactions import KINDS
 from .interests import Weights, interests, shares
 from .neighbours import among
-from .past import PURCHASE, Past
+from .past import DAY, PURCHASE, Past
 from .replenishment import bought_for_good
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ SEEN, SEEN_STEPS, SEEN_DAYS = 30, 3.0, 1.0
 FROM_OWN, FROM_TASTE, FROM_NEAR, FROM_SEEN, FROM_POPULAR = 120, 60, 25, 30, 30
 # Own items, of those bought most, that what is like them is looked for.
 NEAR_TO = 60
-# Items whose words make the shopper's own.
+# Items whose words and pictures make the shopper's own.
 WORDED = 20
 
 _VIEW, _CART, _CLICK = (KINDS.index(kind) for kind in ("view_item", "add_to_cart", "select_item"))
@@ -59,9 +59,10 @@ class Shopper:
     items it held · taste, near: ascending item numbers and scores of what the shopper's neighbours like, and of what is
     like own items · seen, seen_near: the same of what was looked at lately, and of what is looked at beside it ·
     seen_day: the last day of each ``seen`` · need_interest, brand_interest: ascending numbers and 0…1 shares of the
-    shopper's `interests` · words: content features and weights, a vector of length 1 · segment: its label · hidden: own
-    items that are `bought_for_good` · candidates: what may be offered without an anchor,
-    item numbers, ascending.
+    shopper's `interests` · words: content features and weights, a vector of length 1 · looks: the mean picture of the
+    same items, of length 1, or 0 where none has one · state: of the recurrent network after the latest events, None
+    where there is none of either · segment: its label · hidden: own items that are `bought_for_good` · candidates: what
+    may be offered without an anchor, item numbers, ascending.
     """
 
     items: Habit
@@ -78,6 +79,8 @@ class Shopper:
     need_interest: tuple[np.ndarray, np.ndarray]
     brand_interest: tuple[np.ndarray, np.ndarray]
     words: tuple[np.ndarray, np.ndarray]
+    looks: np.ndarray
+    state: np.ndarray | None
     segment: int
     hidden: np.ndarray
     candidates: np.ndarray
@@ -101,6 +104,7 @@ class Shopper:
         looked = (past.kind == _VIEW) | (past.kind == _CART) | (past.kind == _CLICK)
         seen, seen_score, seen_day = _seen(past.item[looked], past.day[looked], now)
         seen_near = facts.co_seen.blend(seen, seen_score)
+        dearest = _dearest(seen, seen_score, items.things, liking)
         named = np.unique(
             np.concatenate(
                 [
@@ -127,7 +131,9 @@ class Shopper:
             seen_near,
             _interests(facts.need, *ages, facts.weights),
             _interests(facts.brand, *ages, facts.weights),
-            _words(facts, seen, seen_score, items.things, liking),
+            _words(facts, *dearest),
+            _looks(facts, *dearest),
+            _state(facts, past),
             past.segment,
             hidden,
             named[facts.offered[named] & ~among(hidden, named)],
@@ -219,11 +225,30 @@ def _interests(
     return things, shares(scores)
 
 
-def _words(
-    facts: Facts, seen: np.ndarray, seen_score: np.ndarray, owned: np.ndarray, liking: np.ndarray
+def _dearest(
+    seen: np.ndarray, seen_score: np.ndarray, owned: np.ndarray, liking: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The content of what was looked at lately and of what is bought most, as one vector of length 1."""
+    """The WORDED items of what was looked at lately and of what is bought most, and their weights."""
     item, weight = np.r_[owned, seen], np.r_[liking, seen_score]
     most = np.argsort(-weight, kind="stable")[:WORDED]
-    features, values = facts.content.blend(item[most], weight[most])
+    return item[most], weight[most]
+
+
+def _words(facts: Facts, items: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Their content, as one vector of length 1."""
+    features, values = facts.content.blend(items, weights)
     return features, values / max(float(np.sqrt((values**2).sum())), 1e-9)
+
+
+def _looks(facts: Facts, items: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Their pictures, as one vector of length 1."""
+    if not facts.looks.shape[1]:
+        return np.empty(0, np.float32)
+    mean = weights.astype(np.float32) @ facts.looks[items].astype(np.float32)
+    return mean / max(float(np.sqrt((mean**2).sum())), 1e-9)
+
+
+def _state(facts: Facts, past: Past) -> np.ndarray | None:
+    if facts.network is None or not len(past):
+        return None
+    return facts.network.visitor(past.item, past.kind.astype(np.int64), past.day * DAY)

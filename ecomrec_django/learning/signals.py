@@ -32,6 +32,7 @@ OF_ANCHOR = (
     "near_anchor",
     "seen_beside",
     "content_anchor",
+    "looks_anchor",
     "anchor_size",
     "anchor_own_size",
     "anchor_own",
@@ -70,8 +71,12 @@ NAMES = (
     "item_repeat_rate",
     "price_fit",
     "size",
+    "looks",
+    "next",
     *OF_ANCHOR,
 )
+# Signals that a deep network gives, by what it reads.
+OF_PICTURES, OF_SEQUENCES = ("looks", "looks_anchor"), ("next",)
 _COLUMN = {name: column for column, name in enumerate(NAMES)}
 # The first column of OF_ANCHOR.
 ANCHORED = len(NAMES) - len(OF_ANCHOR)
@@ -128,6 +133,7 @@ def _of_shopper(
     level = np.nanmean(own_price) if np.isfinite(own_price).any() else np.nan
     need_interest = lookup(*shopper.need_interest, need)
     content = words.likeness(*shopper.words)
+    looks = _looks(facts, items)
     return {
         "popularity": np.log1p(n_j),
         "trend": np.log((facts.recent[items] + 1) / (facts.recent_total + 1) * (facts.total + 1) / (n_j + 1)),
@@ -164,12 +170,14 @@ def _of_shopper(
         "price_fit": np.abs(log_price - level),
         "size": facts.size[items],
         "own_size": _take(shopper.sizes(), at),
+        "looks": np.nan if looks is None else _seen_alike(looks, shopper.looks[None])[0],
+        "next": _next(facts, shopper, items),
     }
 
 
 def _of_anchors(
     facts: Facts, shopper: Shopper, anchors: np.ndarray, items: np.ndarray, at: np.ndarray, words: _Content
-) -> dict[str, np.ndarray]:
+) -> dict[str, np.ndarray | float]:
     """OF_ANCHOR, of shape (anchors, items) or (anchors, 1); ``at`` as in `_of_shopper`."""
     need, aisle = facts.need[anchors], facts.aisle[anchors]
     n_i, n_j = facts.baskets[anchors][:, None], facts.baskets[items]
@@ -187,6 +195,7 @@ def _of_anchors(
     kin = np.concatenate([things == wanted[:, None] for things, wanted in kinds])
     with_item, baskets = shopper.beside(kin)
     with_item = np.where(at >= 0, with_item[:, at], 0.0) if len(own.things) else np.zeros((len(kin), len(items)))
+    looks = _looks(facts, items)
     shares = (with_item / (baskets[:, None] + 2)).reshape(len(kinds), len(anchors), -1)
     return {
         "chance": both / (n_i + 5),
@@ -203,10 +212,32 @@ def _of_anchors(
         "near_anchor": beside(facts.alike, anchors),
         "seen_beside": beside(facts.co_seen, anchors),
         "content_anchor": np.stack([words.likeness(*facts.content.row(anchor)) for anchor in anchors.tolist()]),
+        "looks_anchor": np.nan if looks is None else _seen_alike(looks, facts.looks[anchors].astype(np.float32)),
         "anchor_size": facts.size[anchors][:, None],
         "anchor_own_size": lookup(own.things, shopper.sizes(), anchors, np.nan)[:, None],
         "anchor_own": lookup(own.things, own.baskets, anchors)[:, None] / max(shopper.baskets, 1),
     }
+
+
+def _looks(facts: Facts, items: np.ndarray) -> np.ndarray | None:
+    """Vectors of the items' pictures, shape (items, width) float32."""
+    return facts.looks[items].astype(np.float32) if facts.looks.shape[1] else None
+
+
+def _seen_alike(looks: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Cosines of the items' pictures with ``others``, shape (others, items); NaN where either has none."""
+    known = np.logical_and.outer(others.any(axis=1), looks.any(axis=1))
+    return np.where(known, others @ looks.T, np.nan)
+
+
+def _next(facts: Facts, shopper: Shopper, items: np.ndarray) -> np.ndarray | float:
+    """The log-odds of each item to be the next against the bestsellers together; NaN without a history."""
+    if facts.network is None or shopper.state is None:
+        return np.nan
+    bestsellers = facts.network.scores(shopper.state, facts.popular)
+    highest = bestsellers.max(initial=-np.inf)
+    together = highest + np.log(np.exp(bestsellers - highest).sum())
+    return facts.network.scores(shopper.state, items) - together
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ class TrainingData:
     until: datetime | None = None
     # Vectors of the pictures of all items, by ascending item; see `content.similar`. None: no picture was looked at.
     looks: np.ndarray | None = None
+    # Name of the network that made them.
+    looks_by: str = ""
     # Called with (steps done, steps in all) while a strategy works.
     progress: Callable[[int, int], None] = _silent
 

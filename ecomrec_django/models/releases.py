@@ -19,6 +19,7 @@ class TrainingRun(models.Model):
     class Kind(models.TextChoices):
         RELEASE = "release", _("release")
         PICTURES = "pictures", _("pictures")
+        SEQUENCES = "sequences", _("sequences")
 
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.RELEASE)
     status = models.CharField(_("status"), max_length=8, choices=Status.choices, default=Status.RUNNING)

@@ -99,7 +99,7 @@ def _with_twins(release: int, newest: int, need: int, new: Sequence[int]) -> lis
     priced = np.isfinite(catalog.price)
     names, aisles = items["external_id"].to_pylist(), items["aisle"].to_pylist()
     wanting, twins = np.isin(catalog.ids, new), np.isin(catalog.ids, known)
-    found = nearest(items, catalog.price, catalog.need, wanting, twins, looks_of(items))
+    found = nearest(items, catalog.price, catalog.need, wanting, twins, looks_of(items)[0])
     newcomers = [
         _Newcomer(
             int(catalog.ids[one]),

@@ -21,11 +21,12 @@ def packed(vectors: np.ndarray) -> list[bytes]:
     return [row.tobytes() for row in vectors.astype(STORED)]
 
 
-def looks_of(items: pa.Table) -> np.ndarray | None:
-    """Vectors in the order of ``items`` (columns ITEMS, sorted by item), float32, 0 for an item without a picture.
+def looks_of(items: pa.Table) -> tuple[np.ndarray | None, str]:
+    """Vectors in the order of ``items`` (columns ITEMS, sorted by item), float32, 0 for an item without a picture; and
+    the name of the network that made them.
 
     Those of one network alone, of the one that has seen most, as another's mean something else: while a new network
-    looks at the catalog, and after it was interrupted, there are two. None where no picture was looked at.
+    looks at the catalog, and after it was interrupted, there are two. None and "" where no picture was looked at.
     """
     ids = items["item"].to_numpy()
     stored = ItemPicture.objects.filter(vector__isnull=False).order_by("pk")
@@ -45,4 +46,7 @@ def looks_of(items: pa.Table) -> np.ndarray | None:
                 looks[network] = np.zeros((len(ids), known.shape[1]), np.float32)
             looks[network][at[found]] = known[found]
             seen[network] += len(pks)
-    return looks[seen.most_common(1)[0][0]] if seen else None
+    if not seen:
+        return None, ""
+    network = seen.most_common(1)[0][0]
+    return looks[network], network

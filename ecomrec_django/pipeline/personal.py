@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from itertools import combinations
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,20 +21,24 @@ from ..learning.fusion import Cases, Ranker, Sample, Slice, fit, ranked, sample,
 from ..learning.interactions import IdMap
 from ..learning.interests import Fitted, Weights, fit_weights
 from ..learning.knowledge import Knowledge, goods_of, grouped, newest_day, split
+from ..learning.signals import OF_PICTURES, OF_SEQUENCES
 from ..learning.training_data import TrainingData
 from ..strategies.base import Strategy, StrategyLists
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from ..learning.facts import Goods
+    from ..learning.facts import Facts, Goods
     from ..learning.segments import Labelled
+    from .sequences import Networks
 
 logger = logging.getLogger(__name__)
 
 # Part of the purchase lines that a replay knows, and of the later customers that judge it.
 PAST = 0.9
 JUDGES = 1 / 3
+# One in so many of the others chooses between rankers, where there are several.
+CHOOSERS = 4
 # Cases that a ranker is fitted on, and judged by.
 FITTED_CASES = {"bought_with": 6_000, "for_you": 4_000}
 JUDGED_CASES = {"bought_with": 2_000, "for_you": 1_000}
@@ -41,13 +47,16 @@ K = 10
 
 @dataclass(frozen=True)
 class Learned:
-    """``evaluation``: None where there were no baskets to judge by · ``said``: what a merchant should know."""
+    """``evaluation``: None where there were no baskets to judge by · ``said``: what a merchant should know ·
+    ``ablation``: by task, what is foretold with and without the signals of deep networks; empty where there are none.
+    """
 
     model: Model
     knowledge: Knowledge
     evaluation: Evaluation | None
     interests: Fitted
     said: list[str]
+    ablation: dict[str, Any]
 
 
 def learn(
@@ -57,15 +66,17 @@ def learn(
     segments: Sequence[Labelled],
     until: float,
     progress: Callable[[int, int], None],
+    networks: Networks | None = None,
 ) -> Learned:
     """From the shared statistics of ``data``; ``items`` sorted by item, ``until`` in seconds since 1970.
 
-    ``segments``: those found before, their aisles numbered as by `aisles`.
+    ``segments``: those found before, their aisles numbered as by `aisles` · ``networks``: what foretells the next item.
     """
     goods = goods_of(items)
     said: list[str] = []
     tasks = dict.fromkeys(strategy.task for strategy in strategies.values() if strategy.task)
-    replay = _Replay(data, items, goods, strategies, progress)
+    deep = _Deep(data, items, networks)
+    replay = _Replay(data, items, goods, strategies, progress, deep)
     evaluation, rankers = None, dict[str, Ranker]()
     if replay.possible:
         evaluation, rankers = replay.run([*tasks])
@@ -76,6 +87,8 @@ def learn(
         ]
     weights = _weights(replay.interests)
     knowledge = Knowledge.of(data.statistics, goods, weights, segments)
+    knowledge = replace(knowledge, facts=deep.asked(knowledge.facts, rankers.values()))
+    said += replay.said
     progress(10, 10)
     model = Model(
         IdMap(data.statistics.ids),
@@ -86,9 +99,9 @@ def learn(
         rankers,
         newest_day(knowledge.events),
         until,
-        np.zeros((items.num_rows, 0), np.float16) if data.looks is None else data.looks.astype(np.float16),
+        deep.looks,
     )
-    return Learned(model, knowledge, evaluation, replay.interests, said)
+    return Learned(model, knowledge, evaluation, replay.interests, said, replay.ablation)
 
 
 def aisles(items: pa.Table) -> np.ndarray:
@@ -99,6 +112,29 @@ def aisles(items: pa.Table) -> np.ndarray:
 def _weights(fitted: Fitted) -> Weights:
     """The merchant's own, or those fitted."""
     return Weights(**conf.INTEREST_WEIGHTS) if conf.INTEREST_WEIGHTS else fitted.weights
+
+
+class _Deep:
+    """What networks say of pictures and of histories."""
+
+    def __init__(self, data: TrainingData, items: pa.Table, networks: Networks | None) -> None:
+        self.looks = np.zeros((items.num_rows, 0), np.float16) if data.looks is None else data.looks.astype(np.float16)
+        self.networks = networks
+        self._of = (items["item"].to_numpy(), items["category"].to_numpy(), data.looks, data.looks_by)
+
+    def before(self, facts: Facts, moment: float) -> Facts:
+        """With all that is known without the events since ``moment``, seconds since 1970."""
+        if self.networks is None or self.networks.past is None or self.networks.moment > moment:
+            return replace(facts, looks=self.looks)
+        return replace(facts, looks=self.looks, network=self.networks.past.renumbered(*self._of))
+
+    def asked(self, facts: Facts, rankers: Iterable[Ranker]) -> Facts:
+        """With what the rankers ask for."""
+        useful = [ranker for ranker in rankers if ranker.useful]
+        looks = self.looks if any(ranker.asks(OF_PICTURES) for ranker in useful) else self.looks[:, :0]
+        if self.networks is None or not any(ranker.asks(OF_SEQUENCES) for ranker in useful):
+            return replace(facts, looks=looks)
+        return replace(facts, looks=looks, network=self.networks.present.renumbered(*self._of))
 
 
 class _Replay:
@@ -114,13 +150,16 @@ class _Replay:
         goods: Goods,
         strategies: Mapping[str, Strategy],
         progress: Callable[[int, int], None],
+        deep: _Deep,
     ) -> None:
-        self.data, self.items, self.goods = data, items, goods
+        self.data, self.items, self.goods, self.deep = data, items, goods, deep
         self.strategies = strategies
         self.progress = progress
         self.events = data.statistics.interactions(data.statistics.purchases())
         self.possible = len(self.events.of_kind("purchase")) > 0
         self.interests = Fitted(Weights(), 0.0, 0)
+        self.said: list[str] = []
+        self.ablation: dict[str, Any] = {}
 
     def run(self, tasks: Sequence[str]) -> tuple[Evaluation, dict[str, Ranker]]:
         """What the judges say, and the rankers by task; a task with too few baskets has none."""
@@ -135,16 +174,28 @@ class _Replay:
         judges = np.random.default_rng(0).permutation(customers)[: int(np.ceil(len(customers) * JUDGES))]
         judged = np.isin(customer, judges)
         self.interests = fit_weights(known.events, after.where(~judged), self.goods.need)
-        known = replace(known, facts=replace(known.facts, weights=_weights(self.interests)))
+        facts = self.deep.before(known.facts, moment)
+        known = replace(known, facts=replace(facts, weights=_weights(self.interests)))
         rankers, slices = {}, {}
+        variants: dict[str, dict[str, _Variant]] = {}
+        deep = _groups(known.facts)
+        # The judges are not asked what is used: some of the others are.
+        others = np.setdiff1d(customers, judges)
+        chooses = np.isin(customer, others[::CHOOSERS] if deep else others[:0])
         for done, task in enumerate(tasks, start=1):
-            slice_ = known.slice(after.where(~judged).of_kind("purchase"), task != "for_you")
-            ranker = _fitted(sample(slice_, 0, FITTED_CASES[task]))
-            if ranker is not None:
-                rankers[task] = ranker
-            slices[task] = known.slice(after.where(judged).of_kind("purchase"), task != "for_you")
+            learners, choosers, slices[task] = (
+                known.slice(after.where(rows).of_kind("purchase"), task != "for_you")
+                for rows in (~judged & ~chooses, chooses, judged)
+            )
+            fitted = _fitted(sample(learners, 0, FITTED_CASES[task]), deep)
+            variants[task] = {
+                name: _Variant(ranker, self._ndcg(ranker, choosers, task) if deep else 0.0)
+                for name, ranker in fitted.items()
+            }
+            if variants[task]:
+                rankers[task] = max(variants[task].values(), key=attrgetter("chosen_by")).ranker
             self.progress(3 + 4 * done // len(tasks), 10)
-        evaluation = self._judge(slices, rankers, as_of, known, moment)
+        evaluation = self._judge(slices, rankers, variants, as_of, known, moment)
         self.progress(9, 10)
         return evaluation, rankers
 
@@ -152,6 +203,7 @@ class _Replay:
         self,
         slices: Mapping[str, Slice],
         rankers: dict[str, Ranker],
+        variants: Mapping[str, Mapping[str, _Variant]],
         as_of: TrainingData,
         known: Knowledge,
         moment: int,
@@ -172,6 +224,8 @@ class _Replay:
             # Each guest is a customer of its own.
             customers = np.where(cases.shopper >= 0, cases.shopper, -1 - np.arange(len(cases)))
             offers[f"{task}:personal"] = offers[task]
+            if len(variants[task]) > 1:
+                self._compare(task, variants[task], judge)
             if task in rankers and rankers[task].useful:
                 found, added = judge.personal(rankers[task])
                 if _better(found, offers[task], cases, customers, len(known.facts.need)):
@@ -183,6 +237,21 @@ class _Replay:
         since, until = (datetime.fromtimestamp(at, UTC).isoformat() for at in (moment, int(self.events.time[-1])))
         facts = known.facts
         return Evaluation.of(tasks, facts.baskets, facts.price, since, until, K, signals)
+
+    def _compare(self, task: str, variants: Mapping[str, _Variant], judge: _Judge) -> None:
+        """What each variant foretells to the judges, who had no say in which is used."""
+        used = max(variants, key=lambda name: variants[name].chosen_by)
+        table = {
+            name: {"choosers": round(one.chosen_by, 4), "judges": round(judge.ndcg(one.ranker), 4)}
+            for name, one in variants.items()
+        }
+        self.ablation[task] = {"used": used, **table}
+        self.said.append(f"For “{task}” are used: {used}.")
+
+    def _ndcg(self, ranker: Ranker, slice_: Slice, task: str) -> float:
+        drawn = np.random.default_rng(0).permutation(len(slice_.cases))[: JUDGED_CASES[task]]
+        some = replace(slice_, cases=slice_.cases.where(np.sort(drawn)))
+        return _Judge(some, self.goods, self.data.statistics.ids, self.items).ndcg(ranker)
 
 
 def _better(
@@ -196,12 +265,33 @@ def _better(
     return difference.low > 0
 
 
-def _fitted(one: Sample) -> Ranker | None:
-    try:
-        return fit([one])
-    except TrainingError as error:
-        logger.info("No ranker: %s", error)
-        return None
+class _Variant(NamedTuple):
+    """A ranker, and its nDCG on baskets of those who choose between the variants."""
+
+    ranker: Ranker
+    chosen_by: float
+
+
+def _groups(facts: Facts) -> dict[str, tuple[str, ...]]:
+    """The signals that deep networks give, by what each reads."""
+    deep = {"pictures": OF_PICTURES if facts.looks.shape[1] else (), "sequences": OF_SEQUENCES if facts.network else ()}
+    return {name: signals for name, signals in deep.items() if signals}
+
+
+def _fitted(one: Sample, deep: Mapping[str, Sequence[str]]) -> dict[str, Ranker]:
+    """A ranker without the signals of ``deep`` networks, and others with those of some; by what each looks at, the
+    fewest first."""
+    found = {}
+    for many in range(len(deep) + 1):
+        for kept in combinations(deep, many):
+            without = [signal for group in deep if group not in kept for signal in deep[group]]
+            try:
+                ranker = fit([one], without=without)
+            except TrainingError as error:
+                logger.info("No ranker: %s", error)
+                return {}
+            found[" + ".join(["behaviour", *kept])] = ranker
+    return found
 
 
 @dataclass(frozen=True)
@@ -242,6 +332,14 @@ class _Judge:
         mean = added / max(offers, 1)
         order = np.argsort(-mean, kind="stable")
         return lists, [(ranker.names[at], round(float(mean[at]), 4)) for at in order if mean[at] > 0]
+
+    def ndcg(self, ranker: Ranker) -> float:
+        """The mean over the cases, 0 without any."""
+        if not len(self.slice.cases):
+            return 0.0
+        lists, _ = self.personal(ranker)
+        weights = np.ones(len(self.goods.need))
+        return float(per_case(lists, self.slice.cases.targets, weights, K)["ndcg"].mean())
 
     def listed(self, made: StrategyLists) -> list[np.ndarray]:
         """What a strategy's lists offer to everybody; an anchor without a list takes its category's, as a page does."""

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import blake2b
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -28,6 +24,7 @@ from ..models.bulk import chunks, storable
 from .learned import folder_of
 from .lock import only_one
 from .looks import packed
+from .networks import UNFINISHED, folder_of_kind, keep, newest
 from .progress import Progress, Reporter
 from .runs import finish, recorded
 
@@ -49,7 +46,7 @@ SURE, LEAST = 0.7, 0.3
 # Part of the pictures that have to be in pairs for these to be learned from.
 PAIRED = 0.1
 LOGGED_PROBLEMS = 20
-ABOUT, UNFINISHED = "about.json", "unfinished"
+KIND = "pictures"
 
 
 class _Pictured(NamedTuple):
@@ -76,11 +73,6 @@ def learn_pictures(progress: Progress | None = None) -> TrainingRun:
     with only_one("pictures"), recorded(TrainingRun.Kind.PICTURES) as run:
         _Looking(run, progress).walk()
     return run
-
-
-def _folder() -> Path:
-    """``<ARTIFACTS>/pictures``, with a folder for each network."""
-    return conf.ARTIFACTS / "pictures"
 
 
 class _Looking:
@@ -111,7 +103,8 @@ class _Looking:
 
     def _network(self) -> tuple[str, dict[str, Any]]:
         """Name of the network to be used, and what is written of it; "" where there are too few pictures for one."""
-        name, about = _newest()
+        path, about = newest(KIND)
+        name = path.name if path else ""
         if not _pictured().exists():
             self.said.append("No product of the catalog has a picture.")
             return "", {}
@@ -129,7 +122,7 @@ class _Looking:
 
     def _trained(self) -> tuple[str, dict[str, Any]]:
         """Train on what the catalog says of its pictured items; returns what `_network` does."""
-        from ..learning.images import train
+        from ..learning.images import save, train
         from ..learning.pictures import SIZE
 
         # The same picture twice teaches nothing, and would be held out and learned from at once.
@@ -143,13 +136,11 @@ class _Looking:
                 pixels.append(pictured.pixels)
             self.report(done, 4 * len(drawn))
         heads, pairs = _heads(found), _looked_at_together(found)
-        folder = _folder()
-        folder.mkdir(parents=True, exist_ok=True)
         network = train(
             np.stack(pixels) if pixels else np.empty((0, SIZE, SIZE, 3), np.uint8),
             {name: head.classes for name, head in heads.items()},
             pairs,
-            checkpoint=folder / UNFINISHED,
+            checkpoint=folder_of_kind(KIND) / UNFINISHED,
             progress=lambda done, total: self.report(total + 3 * done, 4 * total),
         )
         about = {
@@ -157,13 +148,13 @@ class _Looking:
             "items": _pictured().count(),
             "heads": {name: head.values for name, head in heads.items()},
         }
-        return _stored(network, about, folder), about
+        return keep(KIND, lambda folder: save(network, folder), about).name, about
 
     def _embed(self, name: str, heads: dict[str, list[Any]]) -> None:
         """Write the rows of all that this network has not looked at yet."""
         from ..learning.images import embed, load
 
-        network = load(_folder() / name)
+        network = load(folder_of_kind(KIND) / name)
         pks = list(_waiting(name).order_by("image", "pk").values_list("pk", flat=True))
         done = 0
         for some in chunks(self._read(pks), AT_ONCE):
@@ -226,40 +217,6 @@ def _waiting(network: str) -> QuerySet[Item]:
     """Items whose picture this network has not looked at, or could not."""
     looked_at = Q(picture__network=network) & Q(picture__image=F("image"))
     return _pictured().filter(Q(picture__isnull=True) | ~looked_at)
-
-
-def _newest() -> tuple[str, dict[str, Any]]:
-    """Name of the newest network and what is written of it; "" where there is none."""
-    found = sorted(_folder().glob(f"*/{ABOUT}"), key=lambda path: path.stat().st_mtime)
-    for path in reversed(found):
-        if _digest(path.parent) == path.parent.name:
-            return path.parent.name, json.loads(path.read_text())
-        logger.warning("The network in %s was changed since it was stored, and is not used.", path.parent)
-    return "", {}
-
-
-def _stored(network: ImageModel, about: dict[str, Any], folder: Path) -> str:
-    """Write a network, whole or not at all, and remove the others; returns its name, the digest of its files."""
-    from ..learning.images import save
-
-    half = folder / "half"
-    shutil.rmtree(half, ignore_errors=True)
-    save(network, half)
-    (half / ABOUT).write_text(json.dumps(about))
-    name = _digest(half)
-    half.rename(folder / name)
-    for other in folder.iterdir():
-        if other.is_dir() and other.name != name:
-            shutil.rmtree(other)
-    return name
-
-
-def _digest(folder: Path) -> str:
-    """Of all files of a network."""
-    found = blake2b(digest_size=16)
-    for path in sorted(folder.iterdir()):
-        found.update(path.name.encode() + path.read_bytes())
-    return found.hexdigest()
 
 
 class _Head(NamedTuple):

@@ -28,6 +28,7 @@ from .looks import looks_of
 from .progress import Progress, Reporter
 from .publish import prune, publish
 from .runs import finish, recorded
+from .sequences import networks
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -120,7 +121,7 @@ class _Training:
             made += [(name, "", lists.for_all)]
         with self.report.stage("shoppers", SHARES["shoppers"]):
             known = known_segments(aisles(items))
-            return made, learn(data, items, self.strategies, known, self.until.timestamp(), self.report)
+            return made, learn(data, items, self.strategies, known, self.until.timestamp(), self.report, networks())
 
     def _keep(self, release: Release, learned: Learned, items: pa.Table) -> None:
         """The model for web processes, the evaluation and what the gate says of it, segments and profiles."""
@@ -144,6 +145,8 @@ class _Training:
             **vars(learned.interests.weights),
             "skill": round(learned.interests.skill, 4),
         }
+        if learned.ablation:
+            self.run.metrics["ablation"] = learned.ablation
         segments = learned.knowledge.segments
         self.run.metrics["segments"] = {"found": len(segments.found), "silhouette": short(segments.silhouette)}
 
@@ -201,9 +204,11 @@ def training_data(
     from ..learning.engine import Engine
     from ..learning.interactions import HISTORY
 
+    looks, looks_by = looks_of(items)
     return TrainingData(
         engine=Engine(memory=conf.MEMORY, threads=conf.THREADS),
-        looks=looks_of(items),
+        looks=looks,
+        looks_by=looks_by,
         events=str(folder()) if history.total else schema(HISTORY).empty_table(),
         items=items,
         visitors=visitors_table(),

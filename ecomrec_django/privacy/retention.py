@@ -12,8 +12,7 @@ from django.db.models import Exists, Max, Min, OuterRef, Q
 from django.utils.dateparse import parse_datetime
 
 from ..errors import DataError
-from ..learning.facts import DAY
-from ..learning.past import Past
+from ..learning.past import DAY, Past
 from ..models import Checkpoint, Event, GuestOrder, HeldEvent, Impression, Omission, Profile, Visitor
 from ..models.bulk import CHUNK, LOOKUP, aware, storable
 from ..pipeline.history import exported, remove_rows

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecomrec_django.learning.facts import DAY, Facts, Goods, shoppers, tastes
+from ecomrec_django.learning.facts import Facts, Goods, shoppers, tastes
 from ecomrec_django.learning.fusion import Cases, Slice
 from ecomrec_django.learning.interactions import KINDS, IdMap, Interactions
 from ecomrec_django.learning.pairs import Beside, Pairs
+from ecomrec_django.learning.past import DAY
 from ecomrec_django.learning.shoppers import Shopper
 
 ITEMS, AISLES, VISITORS = 60, 6, 120

@@ -5,7 +5,7 @@ import pytest
 
 from ecomrec_django.errors import DataError
 from ecomrec_django.learning.interactions import KINDS
-from ecomrec_django.learning.recurrent import GAPS, LATEST, Recurrent, gaps, with_neighbours
+from ecomrec_django.learning.recurrent import GAPS, LATEST, Recurrent, gaps, last_of_runs, with_neighbours
 
 
 def network(items=7, units=4, seed=0):
@@ -86,13 +86,22 @@ def test_neighbours_raise_what_they_name_and_leave_the_order_of_the_others():
 
 def test_a_visitor_is_known_by_the_latest_events_with_the_pause_before_the_first_of_them():
     known, rng = network(), np.random.default_rng(2)
-    items, time = rng.integers(0, 7, LATEST + 9), np.sort(rng.random(LATEST + 9)) * 1e6
+    items, time = np.cumsum(rng.integers(1, 6, LATEST + 9)) % 7, np.sort(rng.random(LATEST + 9)) * 1e6
     latest = known.visitor(items, none(len(items)), time)
     np.testing.assert_array_equal(
         latest, known.state(items[-LATEST:], none(LATEST), np.r_[gaps(time[-LATEST - 1 :])[1:]])
     )
-    items[0] = (items[0] + 1) % 7
+    items[0] = (items[0] + 7 - 1) % 7
     assert (known.visitor(items, none(len(items)), time) == latest).all()
+
+
+def test_what_is_done_with_one_item_in_a_row_is_one_step_of_the_last_kind():
+    known = network()
+    item, kind, time = np.array([3, 3, 3, 5, 3]), np.array([0, 1, 2, 0, 0]), np.array([0.0, 40.0, 90.0, 95.0, 99.0])
+    assert last_of_runs(item).tolist() == [False, False, True, True, True]
+    once = known.visitor(item[2:], kind[2:], time[2:])
+    np.testing.assert_array_equal(known.visitor(item, kind, time), once)
+    assert not last_of_runs(none(0)).size
 
 
 def test_longer_pauses_have_greater_numbers_up_to_the_last():

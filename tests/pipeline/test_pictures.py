@@ -24,7 +24,7 @@ from ecomrec_django.pipeline.pictures import learn_pictures
 from ecomrec_django.serving.offers import offers
 from ecomrec_django.tasks import pictures_task, run_pictures, run_sync, run_training
 from example_shop.models import Category, Product
-from tests.drawn import COLOURS, SHAPES, draw, file_of
+from tests.drawn import COLOURS, SHAPES, DrawnShop, draw, file_of
 from tests.looks import buy_together
 from tests.threads import raised_in_a_thread
 
@@ -39,25 +39,9 @@ def _quick(monkeypatch):
     monkeypatch.setattr(images, "Settings", quick)
 
 
-def product(number: int, shape: str, colour: int, rng, category: Category | None, **more) -> Product:
-    picture = ContentFile(file_of(draw(shape, COLOURS[colour], rng, 64)), f"{number}.png")
-    more = {"brand": f"maker {colour}", "title": "Thing", "price": "10.00", **more}
-    return Product.objects.create(sku=f"p{number}", category=category, image=picture, **more)
-
-
 @pytest.fixture
-def rng():
-    return np.random.default_rng(1)
-
-
-@pytest.fixture
-def drawn_shop(rng):
-    """Products whose category is their shape and whose brand is their colour, all of one title and price."""
-    shelves = {shape: Category.objects.create(name=shape, slug=shape) for shape in SHAPES}
-    for number in range(MANY):
-        shape = SHAPES[number % len(SHAPES)]
-        product(number, shape, number % len(COLOURS), rng, shelves[shape])
-    return shelves
+def drawn_shop():
+    return DrawnShop(MANY)
 
 
 def vectors() -> dict[str, np.ndarray]:
@@ -65,7 +49,7 @@ def vectors() -> dict[str, np.ndarray]:
     return {name: np.frombuffer(bytes(vector), STORED).astype(np.float32) for name, vector in rows}
 
 
-def test_each_picture_gets_a_vector_and_new_ones_alone_are_looked_at_later(drawn_shop, rng):
+def test_each_picture_gets_a_vector_and_new_ones_alone_are_looked_at_later(drawn_shop):
     run_sync()
     run = learn_pictures()
     assert (run.kind, run.status) == ("pictures", "done")
@@ -76,9 +60,9 @@ def test_each_picture_gets_a_vector_and_new_ones_alone_are_looked_at_later(drawn
 
     assert learn_pictures().message == "No picture is new."
 
-    product(MANY, "disc", 0, rng, drawn_shop["disc"])
+    drawn_shop.add(MANY, "disc", 0, category=drawn_shop.shelves["disc"])
     changed = Product.objects.get(sku="p1")
-    changed.image.save("other.png", ContentFile(file_of(draw("disc", COLOURS[2], rng, 64))))
+    changed.image.save("other.png", ContentFile(file_of(draw("disc", COLOURS[2], drawn_shop.rng, 64))))
     run_sync()
     again = learn_pictures()
     assert again.message == "2 pictures were looked at."
@@ -94,11 +78,12 @@ def test_each_picture_gets_a_vector_and_new_ones_alone_are_looked_at_later(drawn
     assert {"p0", "p2"} & set(vectors()) == set()
 
 
-def test_a_network_is_trained_again_once_the_catalog_has_changed(drawn_shop, rng):
+def test_a_network_is_trained_again_once_the_catalog_has_changed(drawn_shop):
     run_sync()
     first = learn_pictures().metrics["network"]
     for number in range(MANY, MANY + 20):
-        product(number, SHAPES[number % 4], number % 3, rng, drawn_shop[SHAPES[number % 4]])
+        shape = SHAPES[number % 4]
+        drawn_shop.add(number, shape, number % 3, category=drawn_shop.shelves[shape])
     run_sync()
     run = learn_pictures()
     assert run.metrics["network"] != first
@@ -107,11 +92,11 @@ def test_a_network_is_trained_again_once_the_catalog_has_changed(drawn_shop, rng
     assert set(ItemPicture.objects.values_list("network", flat=True)) == {run.metrics["network"]}
 
 
-def test_a_product_of_only_a_picture_a_price_and_a_title_gets_offers_and_is_offered(drawn_shop, rng, rf):
+def test_a_product_of_only_a_picture_a_price_and_a_title_gets_offers_and_is_offered(drawn_shop, rf):
     buy_together("p0", "p1", "p2")
     release = run_training(publish=True).release
     run_pictures()
-    product(MANY, "disc", 0, rng, None, brand="")
+    drawn_shop.add(MANY, "disc", 0, brand="")
     run_pictures()
     new = ItemPicture.objects.get(item__external_id=f"p{MANY}")
     disc = Item.objects.get(external_id="p0").category
@@ -125,7 +110,7 @@ def test_a_product_of_only_a_picture_a_price_and_a_title_gets_offers_and_is_offe
     assert type(release).objects.latest("pk") == release
 
 
-def test_what_cannot_be_read_is_counted_by_reason_and_tried_again(drawn_shop, rng, caplog):
+def test_what_cannot_be_read_is_counted_by_reason_and_tried_again(drawn_shop, caplog):
     broken = Product.objects.get(sku="p3")
     broken.image.save("broken.png", ContentFile(b"no picture at all"))
     missing = Product.objects.get(sku="p4")
@@ -138,7 +123,7 @@ def test_what_cannot_be_read_is_counted_by_reason_and_tried_again(drawn_shop, rn
     assert row.vector is None
     assert "not a picture" in row.problem
     assert "p3" in caplog.text
-    missing.image.storage.save(missing.image.name, ContentFile(file_of(draw("disc", COLOURS[0], rng, 64))))
+    missing.image.storage.save(missing.image.name, ContentFile(file_of(draw("disc", COLOURS[0], drawn_shop.rng, 64))))
     again = learn_pictures()
     assert "1 pictures were looked at. 1 could not be used" in again.message
 
@@ -180,10 +165,10 @@ def test_a_run_that_was_killed_goes_on_where_it_was(drawn_shop, monkeypatch):
 @pytest.mark.parametrize(
     ("many", "said"), [(0, "No product of the catalog has a picture."), (3, "Nothing can be learned from 3 pictures")]
 )
-def test_a_shop_of_few_pictures_is_told_so(many, said, rng):
-    shelf = Category.objects.create(name="A", slug="a")
+def test_a_shop_of_few_pictures_is_told_so(many, said):
+    shop, shelf = DrawnShop(0), Category.objects.create(name="A", slug="a")
     for number in range(many):
-        product(number, "disc", 0, rng, shelf)
+        shop.add(number, "disc", 0, category=shelf)
     run_sync()
     run = learn_pictures()
     assert run.status == "done"
