@@ -11,13 +11,15 @@ from .catalog.adapter import Catalog
 from .conf import DEFAULTS, conf
 from .errors import ConfigurationError, DataError
 from .learning.interests import Weights
+from .learning.memory import Ceiling
 from .tracking.sinks import Sink
 
 
 @register("ecomrec")
 def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """ecomrec.E001 unknown key · E002 unusable catalog · E003 a dotted path that leads nowhere ·
-    E004 a sink that lacks something · E005 a number of personal offers that makes no sense."""
+    E004 a sink that lacks something · E005 a number of personal offers that makes no sense ·
+    E006 an amount of memory that is none."""
     found: list[CheckMessage] = [
         Error(
             f'ECOMREC has no setting "{name}".',
@@ -36,6 +38,10 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             if name == "SINK":
                 found += _check_sink(conf.SINK)
     found += _check_personal()
+    try:
+        Ceiling(conf.DEEP_MEMORY)
+    except DataError as error:
+        found.append(Error(f'ECOMREC["DEEP_MEMORY"]: {error}', id="ecomrec.E006"))
     try:
         catalog = conf.CATALOG
     except ConfigurationError as error:

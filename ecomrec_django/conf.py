@@ -46,6 +46,8 @@ DEFAULTS: dict[str, Any] = {
     # Upper bounds of the training engine.
     "MEMORY": "1500MB",
     "THREADS": 2,
+    # Memory of a process that trains networks; one that takes more is stopped, and goes on from there the next time.
+    "DEEP_MEMORY": "4GB",
     # Releases kept for roll back, the published one included.
     "RELEASES_KEPT": 3,
     # DRF throttle rates of the public endpoints, and of what pages report, which many shoppers of one address may.

@@ -15,3 +15,7 @@ class DataError(EcomrecError):
 
 class TrainingError(EcomrecError):
     """A training run could not produce a release; the published release is untouched."""
+
+
+class MemoryLimitError(EcomrecError):
+    """A process took more memory than it may."""

@@ -80,6 +80,13 @@ def test_numbers_of_personal_offers_that_make_no_sense_are_an_error(settings, wr
     assert f'ECOMREC["{next(iter(wrong))}"]' in message.msg
 
 
+def test_an_amount_of_memory_that_is_none_is_an_error(settings):
+    settings.ECOMREC = {"CATALOG": "tests.planted.PlantedCatalog", "DEEP_MEMORY": "much"}
+    (message,) = check_settings(None)
+    assert message.id == "ecomrec.E006"
+    assert "write it like 4GB" in message.msg
+
+
 def test_some_weights_of_interests_may_be_given(settings):
     settings.ECOMREC = {
         "CATALOG": "tests.planted.PlantedCatalog",

@@ -49,7 +49,8 @@ class Chart:
     """A table and how ``charts.js`` draws it; see admin/ecomrec/figure.html.
 
     ``kind``: "bars" lie, one per row and series · "ratios" are bars from 1 on an axis that doubles · "lines" run
-    through the rows from left to right, with intervals.
+    through the rows from left to right, with intervals · "map" puts each row at the values of its two drawn columns, in
+    the colour of the text of its first cell.
     """
 
     kind: str

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
 from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -14,7 +15,9 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models import TrainingRun
 from .base import ReadOnlyAdmin
+from .charts import CHART_MEDIA
 from .evidence import rounded
+from .networks import DRAWN, run_charts
 
 
 @admin.register(TrainingRun)
@@ -24,7 +27,16 @@ class TrainingRunAdmin(ReadOnlyAdmin):
     ordering = ("-pk",)
     sortable_by = ()
     empty_hint = _("Nothing has been trained yet: run “manage.py ecomrec_train --publish”.")
+    change_form_template = "admin/ecomrec/trainingrun/change_form.html"
     fields = ("kind", "state", "progress", "stage", "until", "started", "finished", "message", "figures")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        run = self.get_object(request, object_id)
+        charts = [] if run is None else run_charts(run)
+        context = {"charts": charts, "chart_media": CHART_MEDIA, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
 
     @admin.display(description=_("status"))
     def state(self, run: TrainingRun) -> SafeString:
@@ -46,8 +58,7 @@ class TrainingRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("metrics"))
     def figures(self, run: TrainingRun) -> SafeString | str:
-        # The evaluation of a release that is gone is drawn on the page of all releases' metrics.
-        metrics = {name: value for name, value in run.metrics.items() if name != "evaluation"}
+        metrics = {name: value for name, value in run.metrics.items() if name not in DRAWN}
         return figure_table(metrics) if metrics else "–"
 
 

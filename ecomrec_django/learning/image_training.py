@@ -10,7 +10,7 @@ import json
 import logging
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -60,11 +60,12 @@ class Settings:
 
 @dataclass
 class State:
-    """What has been done: rounds, and the least loss on what is held out and the round that had it."""
+    """What has been done: rounds, the loss on what is held out after each, the least one and the round that had it."""
 
     round: int = 0
     least: float = math.inf
     least_at: int = 0
+    losses: list[float] = field(default_factory=list)
 
 
 class Partners:
@@ -138,6 +139,7 @@ class Training:
                     progress(at, self.steps)
             state.round += 1
             loss = self._held_out_loss()
+            state.losses.append(loss)
             # Where nothing is held out, the latest is the best.
             if loss < state.least or math.isnan(loss):
                 state.least, state.least_at = loss, state.round

@@ -33,7 +33,7 @@ class ImageModel:
     size: int
     classes: dict[str, int]
     settings: Settings
-    figures: dict[str, float]
+    figures: dict[str, Any]
 
 
 def train(
@@ -71,7 +71,7 @@ def train(
     state = training.run(checkpoint and checkpoint / CHECKPOINT, progress)
     if not training.pretrained:
         settings = replace(settings, backbone=None)
-    figures = {"rounds": state.round, "best_round": state.least_at, "held_out_loss": state.least}
+    figures = {"rounds": state.round, "best_round": state.least_at, "held_out_losses": state.losses}
     return ImageModel(training.mean, pictures.shape[1], classes, settings, figures)
 
 

@@ -28,6 +28,7 @@ from . import bundle
 from .batches import About, Batch, Batches, Sequences
 from .interactions import KINDS
 from .recurrent import GAPS, NEVER, Origin, Recurrent
+from .sequence_quality import quality
 
 logger = logging.getLogger(__name__)
 
@@ -36,12 +37,9 @@ FEW = 100
 # Between two states that are kept within an epoch.
 SAVE_SECONDS = 120.0
 STATE = "state.npz"
-_K = 20
 _SMALLEST = 1e-7
 # The CUDA capability from which products of bfloat16 are fast.
 _BFLOAT16 = (8, 0)
-# Sequences, and scores, that a validation looks at together.
-_TOGETHER = 256
 
 
 def _silent(done: int, total: int) -> None:
@@ -128,24 +126,6 @@ def train(
             f"{sequences.steps}, in {len(sequences)} histories of two events or more. Train it when there are more."
         )
     return _Training(sequences, trial, about, settings, checkpoint).run(progress)
-
-
-def quality(network: Recurrent, sequences: Sequences) -> tuple[float, float]:
-    """HR@20 and MRR@20 of each sequence's events after the first among all items."""
-    found = reciprocal = 0.0
-    vectors, bias = network.items[:-1, :-1].T, network.items[:-1, -1]
-    by_length = np.argsort(np.diff(sequences.starts), kind="stable")
-    for start in range(0, len(sequences), _TOGETHER):
-        grid, real = sequences.grid(by_length[start : start + _TOGETHER])
-        states = network.states(sequences.item[grid], sequences.kind[grid], sequences.gap[grid])[real]
-        target = sequences.item[grid + 1][real]
-        for at in range(0, len(target), _TOGETHER):
-            scores = states[at : at + _TOGETHER] @ vectors + bias
-            own = np.take_along_axis(scores, target[at : at + _TOGETHER, None], axis=1)
-            place = 1 + (scores > own).sum(axis=1)
-            found += (place <= _K).sum()
-            reciprocal += (1 / place[place <= _K]).sum()
-    return found / sequences.steps, reciprocal / sequences.steps
 
 
 class _Training:

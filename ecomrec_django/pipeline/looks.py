@@ -21,6 +21,11 @@ def packed(vectors: np.ndarray) -> list[bytes]:
     return [row.tobytes() for row in vectors.astype(STORED)]
 
 
+def unpacked(vector: bytes | memoryview) -> np.ndarray:
+    """The vector that `packed` has put into these bytes, float32."""
+    return np.frombuffer(bytes(vector), STORED).astype(np.float32)
+
+
 def looks_of(items: pa.Table) -> tuple[np.ndarray | None, str]:
     """Vectors in the order of ``items`` (columns ITEMS, sorted by item), float32, 0 for an item without a picture; and
     the name of the network that made them.
@@ -38,7 +43,7 @@ def looks_of(items: pa.Table) -> tuple[np.ndarray | None, str]:
     for some in chunks(rows):
         for network in {name for _, name, _ in some}:
             pks, vectors = zip(*((pk, vector) for pk, name, vector in some if name == network), strict=True)
-            known = np.stack([np.frombuffer(bytes(vector), STORED) for vector in vectors]).astype(np.float32)
+            known = np.stack([unpacked(vector) for vector in vectors])
             at = np.searchsorted(ids, pks)
             found = at < len(ids)
             found[found] = ids[at[found]] == np.array(pks)[found]

@@ -19,11 +19,12 @@ from ..catalog.adapter import Catalog
 from ..conf import conf
 from ..errors import DataError, TrainingError
 from ..learning import artifact
+from ..learning.memory import Ceiling
 from ..models import Category, Item, ItemPicture, Publication, TrainingRun
 from ..models.bulk import chunks, storable
 from .learned import folder_of
 from .lock import only_one
-from .looks import packed
+from .looks import packed, unpacked
 from .networks import UNFINISHED, folder_of_kind, keep, newest
 from .progress import Progress, Reporter
 from .runs import finish, recorded
@@ -79,7 +80,7 @@ class _Looking:
     def __init__(self, run: TrainingRun, progress: Progress | None) -> None:
         self.run = run
         self.catalog: Catalog = conf.CATALOG()
-        self.report = Reporter(run, 100, progress)
+        self.report = Reporter(run, 100, progress, Ceiling(conf.DEEP_MEMORY))
         self.counts = _Counts()
         self.said: list[str] = []
 
@@ -92,13 +93,16 @@ class _Looking:
                 self._embed(name, about["heads"])
         counts, problems = self.counts, self.counts.problems
         if counts.embedded or problems:
-            self.said.append(f"{counts.embedded} pictures were looked at.")
+            many = "1 picture was" if counts.embedded == 1 else f"{counts.embedded} pictures were"
+            self.said.append(f"{many} looked at.")
         elif name:
             self.said.append("No picture is new.")
         if problems:
             listed = ", ".join(f"{reason}: {count}" for reason, count in problems.most_common(5))
             self.said.append(f"{problems.total()} could not be used ({listed}).")
         self.run.metrics.update(embedded=counts.embedded, problems=dict(problems), network=name)
+        if counts.embedded:
+            self.run.metrics["map"] = _map(name)
         finish(self.run, " ".join(self.said))
 
     def _network(self) -> tuple[str, dict[str, Any]]:
@@ -148,6 +152,8 @@ class _Looking:
             "items": _pictured().count(),
             "heads": {name: head.values for name, head in heads.items()},
         }
+        losses = [round(loss, 4) for loss in network.figures["held_out_losses"] if np.isfinite(loss)]
+        self.run.metrics.update(trained_on=len(found), best_round=network.figures["best_round"], losses=losses)
         return keep(KIND, lambda folder: save(network, folder), about).name, about
 
     def _embed(self, name: str, heads: dict[str, list[Any]]) -> None:
@@ -217,6 +223,18 @@ def _waiting(network: str) -> QuerySet[Item]:
     """Items whose picture this network has not looked at, or could not."""
     looked_at = Q(picture__network=network) & Q(picture__image=F("image"))
     return _pictured().filter(Q(picture__isnull=True) | ~looked_at)
+
+
+def _map(network: str) -> dict[str, Any]:
+    """Where the pictures of items lie on a map, of at most MOST items drawn by chance."""
+    from ..learning.maps import MOST, on_a_map
+
+    rows = ItemPicture.objects.filter(network=network, vector__isnull=False)
+    pks = np.array(rows.order_by("pk").values_list("pk", flat=True))
+    drawn = np.sort(np.random.default_rng(0).permutation(pks)[:MOST]).tolist()
+    found = rows.filter(pk__in=drawn).order_by("pk").values_list("vector", flat=True)
+    places = on_a_map(np.stack([unpacked(vector) for vector in found if vector]))
+    return {"items": drawn, "places": places.round(3).tolist()}
 
 
 class _Head(NamedTuple):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ..learning.memory import Ceiling
 from ..models import TrainingRun
 
 # Called with (stage, percent of the whole).
@@ -13,12 +14,18 @@ Progress = Callable[[str, int], None]
 
 
 class Reporter:
-    """Writes stage and percent of a TrainingRun, at most once a second, and seconds per stage into its metrics."""
+    """Writes stage and percent of a TrainingRun, at most once a second, and seconds per stage into its metrics.
+
+    Whoever reports holds no more memory than the ``ceiling``: else it raises MemoryLimitError.
+    """
 
     INTERVAL = 1.0
 
-    def __init__(self, run: TrainingRun, total: float, progress: Progress | None) -> None:
+    def __init__(
+        self, run: TrainingRun, total: float, progress: Progress | None, ceiling: Ceiling | None = None
+    ) -> None:
         self.run = run
+        self._ceiling = ceiling
         self._total = total
         self._progress = progress
         self._begun = 0.0
@@ -38,6 +45,8 @@ class Reporter:
 
     def __call__(self, done: int, total: int) -> None:
         """``total`` 0: not known."""
+        if self._ceiling is not None:
+            self._ceiling.check()
         part = min(done / total, 1.0) if total else 0.0
         self.run.percent = min(int(100 * (self._begun + self._share * part) / self._total), 99)
         now = time.monotonic()

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from django.utils import timezone
 
+from ..conf import conf
 from ..errors import DataError, TrainingError
+from ..learning.memory import Ceiling
 from ..models import TrainingRun
 from ..models.bulk import aware
 from .history import export_history
@@ -21,6 +23,7 @@ from .runs import finish, recorded
 
 if TYPE_CHECKING:
     from ..learning.interactions import Interactions
+    from ..learning.recurrent import Recurrent
     from ..learning.sequence_model import SequenceModel
     from ..learning.training_data import TrainingData
 
@@ -47,7 +50,7 @@ def learn_sequences(until: datetime | None = None, progress: Progress | None = N
     at work, or after marking this one failed; the networks made before stay.
     """
     with only_one(KIND), recorded(TrainingRun.Kind.SEQUENCES, until) as run:
-        _learn(run, Reporter(run, 100, progress))
+        _learn(run, Reporter(run, 100, progress, Ceiling(conf.DEEP_MEMORY)))
     return run
 
 
@@ -112,6 +115,7 @@ def _trained(run: TrainingRun, data: TrainingData, report: Reporter) -> str:
     keep(KIND, write, {"trained": timezone.now().isoformat(), "moment": moment})
     curve = [[round(float(value), 4) for value in row] for row in made.quality]
     run.metrics.update(epochs=made.epochs, quality=curve, events=len(events), items=len(ids))
+    run.metrics["map"] = _map(events, made.final.network)
     if made.trial is None:
         return f"Learned from {len(events)} events; there are too few to say how well that foretells the next one."
     since = datetime.fromtimestamp(moment, UTC).date()
@@ -120,6 +124,17 @@ def _trained(run: TrainingRun, data: TrainingData, report: Reporter) -> str:
         f"Learned from {len(events)} events in {made.epochs} rounds. A trial that had not seen those since {since} "
         f"named the next item among its first 20 in {found:.0%} of them; the mean of 1 / place is {reciprocal:.3f}."
     )
+
+
+def _map(events: Interactions, network: Recurrent) -> dict[str, Any]:
+    """Where the items of most events lie on a map of what comes before and after alike."""
+    from ..learning.maps import MOST, on_a_map
+
+    often = np.bincount(events.item, minlength=len(events.items))
+    drawn = np.sort(np.argsort(-often, kind="stable")[: min(MOST, int((often > 0).sum()))])
+    vectors = network.items[drawn, :-1]
+    places = on_a_map(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9))
+    return {"items": events.items.ids[drawn].tolist(), "places": places.round(3).tolist()}
 
 
 def _moment(events: Interactions) -> float:

@@ -6,7 +6,7 @@ pytestmark = pytest.mark.browser
 
 PLANT = """
 from django.contrib.auth.models import User
-from ecomrec_django.models import Release, Segment, TrainingRun
+from ecomrec_django.models import Item, Release, Segment, TrainingRun
 User.objects.filter(username="charts").delete()
 User.objects.create_superuser("charts", password="charts")
 features = {"recency": {"mean": 20.0, "all": 10.0}, "morning": {"mean": 0.0, "all": 0.2}}
@@ -25,7 +25,13 @@ release.evaluation = {
     "signals": {"bought_with": [["chance", 0.3], ["own_share", 0.1]]},
 }
 release.save()
-print(Segment.objects.get(label=1000).pk, release.pk)
+items = list(Item.objects.order_by("pk").values_list("pk", flat=True)[:40])
+places = [[place / 40, place * 7 % 40 / 40] for place in range(len(items))]
+table = {"used": "behaviour", "behaviour": {"judges": 0.3, "choosers": 0.2}}
+metrics = {"quality": [[0.5, 0.2], [0.6, 0.3]], "ablation": {"for_you": table}}
+metrics["map"] = {"items": items, "places": places}
+run = TrainingRun.objects.create(status="done", kind="sequences", metrics=metrics)
+print(run.pk, Segment.objects.get(label=1000).pk, release.pk)
 """
 # What the releases were judged by: each task is a chart of the metrics.
 TASKS = """
@@ -46,8 +52,9 @@ PAINTED = """
 
 @pytest.fixture(scope="module")
 def planted(real_shop, address):
-    segment, release = real_shop.ask(PLANT).split()
+    run, segment, release = real_shop.ask(PLANT).split()
     return {
+        "run": f"/admin/ecomrec/trainingrun/{run}/change/",
         "segment": f"/admin/ecomrec/segment/{segment}/change/",
         "release": f"/admin/ecomrec/release/{release}/change/",
         "metrics": "/admin/ecomrec/release/metrics/",
@@ -72,7 +79,7 @@ def test_every_chart_is_drawn_named_and_stands_above_its_figures(visit, planted,
     log_in(window)
     # Another test may have trained the same shop in between, and a training judges more than what is planted.
     tasks = int(real_shop.ask(TASKS))
-    for name, charts in (("segment", 2), ("release", 2), ("metrics", tasks), ("map", 0)):
+    for name, charts in (("segment", 2), ("release", 2), ("metrics", tasks), ("map", 0), ("run", 3)):
         window.page.goto(planted[name])
         window.check(f"{name}-{scheme}")
         painted = window.page.evaluate(PAINTED)

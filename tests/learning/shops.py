@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from ecomrec_django.learning.fusion import Cases, Slice
 from ecomrec_django.learning.interactions import KINDS, IdMap, Interactions
 from ecomrec_django.learning.pairs import Beside, Pairs
 from ecomrec_django.learning.past import DAY
+from ecomrec_django.learning.recurrent import Recurrent
 from ecomrec_django.learning.shoppers import Shopper
 
 ITEMS, AISLES, VISITORS = 60, 6, 120
@@ -89,3 +90,14 @@ def facts_of(lines: Interactions) -> Facts:
         Pairs(anchor, item, count, count, count),
         Beside(aisle, beside, count[: len(aisle)], chance),
     )
+
+
+def seeing(facts: Facts) -> Facts:
+    """The same items, with pictures of some and a network that foretells the item after the last."""
+    items, looks = len(facts.need), np.zeros((len(facts.need), 2), np.float16)
+    looks[[0, 10, 20]] = [[1, 0], [0.6, 0.8], [0, 1]]
+    vectors = np.zeros((items + 1, 5), np.float32)
+    vectors[:items, -1] = np.arange(items) / 10
+    shapes = {"kinds": (8, 4), "gaps": (12, 4), "kernel": (4, 12), "recurrent": (4, 12), "bias": (2, 12)}
+    parts = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    return replace(facts, looks=looks, network=Recurrent(vectors, **parts))

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from hashlib import sha256
 
 import numpy as np
@@ -11,7 +12,11 @@ from ecomrec_django.errors import DataError
 from ecomrec_django.learning.artifact import MANIFEST, VERSION, Model, Names, load, store
 from ecomrec_django.learning.fusion import fit, ranked, sample
 from ecomrec_django.learning.interactions import IdMap
-from tests.learning.shops import AISLE, ITEMS, shop
+from ecomrec_django.learning.past import PURCHASE, Past
+from ecomrec_django.learning.shoppers import Shopper
+from ecomrec_django.learning.signals import NAMES as SIGNALS
+from ecomrec_django.learning.signals import signals
+from tests.learning.shops import AISLE, ITEMS, seeing, shop
 
 NAMES = [f"sku-{number}-ä" for number in range(ITEMS)]
 LOOKS = np.random.default_rng(0).normal(size=(ITEMS, 4)).astype(np.float16)
@@ -67,6 +72,24 @@ def test_all_else_is_read_as_it_was_stored(model, stored):
     )
     assert [other.names[number] for number in range(ITEMS)] == NAMES
     assert other.names.numbers([NAMES[3], "gone", NAMES[59]]).tolist() == [3, -1, 59]
+
+
+def test_what_networks_tell_is_read_where_it_is_asked_for(planted, model, tmp_path):
+    seen = seeing(planted.facts)
+    asking = replace(model, facts=replace(seen, looks=LOOKS))
+    found = load(tmp_path / "asking", store(asking, tmp_path / "asking"))
+    assert (found.facts.looks == LOOKS).all()
+    for name, array in seen.network.arrays().items():
+        np.testing.assert_array_equal(found.facts.network.arrays()[name], array)
+    past = Past.of(np.array([3]), np.array([PURCHASE]), np.array([17_000.0]), np.array([0]), np.array([np.nan]))
+    shopper = Shopper.of(past, asking.facts)
+    one, two = (signals(each.facts, shopper, [3], 17_110.0, np.arange(20, 40)) for each in (asking, found))
+    np.testing.assert_array_equal(one, two)
+    assert not np.isnan(one[..., SIGNALS.index("looks")]).any()
+    plain = load(tmp_path / "plain", store(model, tmp_path / "plain"))
+    assert plain.facts.network is None
+    assert plain.facts.looks.size == 0
+    assert (plain.looks == LOOKS).all()
 
 
 def test_a_shop_without_items_or_rankers_has_a_model_too(model, tmp_path):

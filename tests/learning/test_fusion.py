@@ -9,8 +9,8 @@ from ecomrec_django.errors import DataError, TrainingError
 from ecomrec_django.learning.facts import shoppers, tastes
 from ecomrec_django.learning.fusion import fit, ranked, sample, turned, unknown
 from ecomrec_django.learning.neighbours import lookup
-from ecomrec_django.learning.signals import NAMES, candidates, signals
-from tests.learning.shops import AISLE, HELD_OUT, START, VISITORS, WEEKS, facts_of, purchases, shop
+from ecomrec_django.learning.signals import NAMES, OF_PICTURES, OF_SEQUENCES, candidates, signals
+from tests.learning.shops import AISLE, HELD_OUT, START, VISITORS, WEEKS, facts_of, purchases, seeing, shop
 
 NOW = START + 7.0 * (WEEKS - HELD_OUT)
 
@@ -175,6 +175,35 @@ def test_the_signals_of_a_shopper_are_those_of_its_baskets():
         "anchor_own": 2 / 3,
     }
     assert {name: row[name] for name in expected} == {name: pytest.approx(value) for name, value in expected.items()}
+
+
+def test_networks_tell_what_looks_alike_and_what_comes_next():
+    item = np.array([0, 0, 20])
+    lines = purchases(np.zeros(3, int), item, START + np.array([0, 5, 10]), np.array([1, 2, 3]))
+    facts = seeing(facts_of(lines))
+    shopper = shoppers(lines, facts, tastes(lines, len(AISLE)))[0]
+    found = signals(facts, shopper, [0, 30], START + 20.0, np.array([10, 20, 40]))
+    column = {name: found[..., NAMES.index(name)] for name in (*OF_PICTURES, *OF_SEQUENCES)}
+    own = shopper.looks
+    assert np.linalg.norm(own) == pytest.approx(1)
+    assert own[0] > own[1] > 0
+    assert column["looks"][0] == pytest.approx([own @ [0.6, 0.8], own[1], np.nan], nan_ok=True, abs=1e-3)
+    assert column["looks_anchor"][0] == pytest.approx([0.6, 0.0, np.nan], nan_ok=True, abs=1e-3)
+    assert np.isnan(column["looks_anchor"][1]).all()
+    bias = facts.network.items[:-1, -1]
+    together = np.log(np.exp(bias[facts.popular]).sum())
+    assert column["next"][0] == pytest.approx(bias[[10, 20, 40]] - together, abs=1e-5)
+    stranger = signals(facts, unknown(facts), [0], START + 20.0, np.array([10]))[0, 0]
+    assert np.isnan([stranger[NAMES.index(name)] for name in ("looks", "next")]).all()
+    without = signals(facts_of(lines), shopper, [0], START + 20.0, np.array([10]))[0, 0]
+    assert np.isnan([without[NAMES.index(name)] for name in column]).all()
+
+
+def test_signals_that_are_left_out_of_a_fit_are_not_asked_for(planted, ranker):
+    assert ranker.asks(["own_share"]) or ranker.asks(["own_baskets"])
+    own = [name for name in NAMES if name.startswith("own_")]
+    assert ranker.asks(own)
+    assert not fit([sample(half(planted))], without=own).asks(own)
 
 
 def test_purchases_without_a_basket_are_refused():

@@ -16,7 +16,8 @@ from ecomrec_django.learning import sequences as module
 from ecomrec_django.learning.batches import About, Batches, Sequences, histories
 from ecomrec_django.learning.interactions import KINDS, IdMap, Interactions
 from ecomrec_django.learning.recurrent import GAPS, LATEST, gaps
-from ecomrec_django.learning.sequences import STATE, Settings, quality, train
+from ecomrec_django.learning.sequence_quality import quality
+from ecomrec_django.learning.sequences import STATE, Settings, train
 
 ITEMS = 40
 QUICK = Settings(units=16, rate=0.2, size=256, input_dropout=0.0, dropout=0.1, negatives=0, epochs=6, hidden=0.0)

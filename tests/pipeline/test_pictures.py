@@ -125,7 +125,7 @@ def test_what_cannot_be_read_is_counted_by_reason_and_tried_again(drawn_shop, ca
     assert "p3" in caplog.text
     missing.image.storage.save(missing.image.name, ContentFile(file_of(draw("disc", COLOURS[0], drawn_shop.rng, 64))))
     again = learn_pictures()
-    assert "1 pictures were looked at. 1 could not be used" in again.message
+    assert "1 picture was looked at. 1 could not be used" in again.message
 
 
 def test_a_network_that_was_changed_is_not_used(drawn_shop, caplog):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from ecomrec_django.errors import TrainingError
+from ecomrec_django.errors import MemoryLimitError, TrainingError
 from ecomrec_django.models import Event, Item, TrainingRun, Visitor
 from ecomrec_django.pipeline.lock import only_one
 from ecomrec_django.pipeline.networks import ABOUT, folder_of_kind, keep, newest
@@ -145,3 +145,13 @@ def test_the_command_and_the_task_say_what_was_done_or_why_not(capsys, monkeypat
     monkeypatch.setattr("ecomrec_django.management.commands.ecomrec_sequences.learn_sequences", refuse)
     with pytest.raises(CommandError, match="Another training is running"):
         call_command("ecomrec_sequences")
+
+
+def test_a_run_that_takes_more_memory_than_it_may_is_stopped_and_says_so(settings):
+    settings.ECOMREC = {**settings.ECOMREC, "DEEP_MEMORY": "1MB"}
+    RouteShop(customers=20, weeks=2)
+    with pytest.raises(MemoryLimitError, match="DEEP_MEMORY"):
+        learn_sequences()
+    run = TrainingRun.objects.get()
+    assert run.status == TrainingRun.Status.FAILED
+    assert "DEEP_MEMORY" in run.message

@@ -11,6 +11,8 @@
   const LABEL = 24;
   // The farthest that an axis of ratios reaches; what lies beyond ends there.
   const REACH = 8;
+  // Kinds of points that a map tells apart.
+  const KINDS_TOLD = 6;
   // How far apart the points of two methods stand in the place of one release.
   const APART = 0.06;
 
@@ -22,6 +24,7 @@
     const rows = [...table.tBodies[0].rows].slice(0, Number(figure.dataset.most) || undefined);
     const heads = rows.map((row) => row.cells[0]);
     return {
+      rows,
       labels: heads.map((head) => head.textContent.trim()),
       shorts: heads.map((head) => head.dataset.short || head.textContent.trim()),
       series: [...table.tHead.rows[0].cells].flatMap((head, column) =>
@@ -172,7 +175,44 @@
     };
   }
 
-  const KINDS = { bars, ratios, lines };
+  /** A point per row, by the colour and the form of what its second cell says; the rarest of these share the last. */
+  function map({ rows, labels, series }, colours) {
+    const [across, up] = series.map(({ cells }) => cells.map(value));
+    const kinds = rows.map((row) => row.cells[1].textContent.trim());
+    const counts = new Map();
+    for (const kind of kinds) counts.set(kind, (counts.get(kind) || 0) + 1);
+    const often = [...counts.keys()].sort((one, other) => counts.get(other) - counts.get(one));
+    const told = often.length > KINDS_TOLD ? often.slice(0, KINDS_TOLD - 1) : often;
+    const groups = told.map((kind) => [kind, (other) => other === kind]);
+    if (told.length < often.length) groups.push(["…", (other) => !told.includes(other)]);
+    return {
+      type: "scatter",
+      data: {
+        datasets: groups.map(([kind, is], index) => {
+          const colour = colours.series[index % colours.series.length];
+          const places = kinds.flatMap((other, place) => (is(other) ? [place] : []));
+          return {
+            label: kind,
+            data: places.map((place) => ({ x: across[place], y: up[place] })),
+            said: places.map((place) => `${labels[place]} (${kinds[place]})`),
+            bounds: [],
+            backgroundColor: colour,
+            borderColor: colour,
+            pointStyle: POINTS[index % POINTS.length],
+            pointRadius: 4,
+            clip: 8,
+          };
+        }),
+      },
+      options: {
+        layout: { padding: 8 },
+        scales: { x: { display: false, min: 0, max: 1 }, y: { display: false, min: 0, max: 1 } },
+        plugins: { tooltip: { callbacks: { title: () => "", label: ({ dataset, dataIndex }) => dataset.said[dataIndex] } } },
+      },
+    };
+  }
+
+  const KINDS = { bars, ratios, lines, map };
 
   /** The theme's colours, as ecomrec.css and the admin give them. */
   function palette(figure) {
@@ -212,11 +252,11 @@
         font: { family: colours.font },
         plugins: {
           legend: {
-            display: found.series.length > 1,
+            display: config.data.datasets.length > 1,
             position: "bottom",
             labels: { color: colours.text, usePointStyle: !lying, boxHeight: 6 },
           },
-          tooltip: {
+          tooltip: (config.options.plugins || {}).tooltip || {
             callbacks: {
               title: ([point]) => (point ? found.labels[point.dataIndex] : ""),
               label: ({ datasetIndex, dataIndex }) => {
@@ -240,8 +280,8 @@
     frame.className = "ecomrec-canvas";
     frame.append(canvas);
     caption.after(frame);
-    // A table longer than what is drawn of it can be opened.
-    if (figure.dataset.most) figure.querySelector("details").open = false;
+    // A table longer than what is drawn of it, or than anybody reads, can be opened.
+    if (figure.dataset.most || figure.dataset.chart === "map") figure.querySelector("details").open = false;
     return { figure, canvas, chart: draw(figure, canvas) };
   }
 
