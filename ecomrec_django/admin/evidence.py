@@ -32,7 +32,7 @@ NAMES: dict[str, tuple[Any, int | str]] = {
     "ratio": (_("Price against the anchor"), "times"),
     "low": (_("Price band from"), "times"),
     "high": (_("Price band to"), "times"),
-    "switchers": (_("Viewed one, bought the other"), 0),
+    "switchers": (_("Moved from one to the other"), 0),
 }
 
 

@@ -58,6 +58,7 @@ LABELS: dict[str, Any] = {
     "looks": _("Looks like what was bought or looked at"),
     "looks_anchor": _("Looks like this item"),
     "next": _("Comes next, after what was done last"),
+    "dearer": _("Price against this item's"),
     "anchor_size": _("Items in orders with this item"),
     "anchor_own_size": _("Items in own orders with this item"),
     "anchor_own": _("Share of own orders with this item"),

@@ -95,11 +95,12 @@ class Shoppers(Protocol):
 
 @dataclass(frozen=True)
 class Slice:
-    """``cases`` that came after all that ``facts`` and ``shoppers`` know."""
+    """``cases`` that came after all that ``facts`` and ``shoppers`` know; ``nominate`` gives a case's candidates."""
 
     cases: Cases
     facts: Facts
     shoppers: Shoppers
+    nominate: Callable[[Facts, Shopper, Sequence[int]], np.ndarray] = candidates
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,7 @@ def sample(
     for row, (who, anchor, day) in enumerate(zip(cases.shopper, cases.anchor, cases.day, strict=True)):
         shopper = one.shoppers[who] if who >= 0 else nobody
         anchors = [int(anchor)] if anchor >= 0 else []
-        items = candidates(facts, shopper, anchors)
+        items = one.nominate(facts, shopper, anchors)
         wanted = np.isin(items, cases.targets[row])
         kept = wanted | (rng.random(len(items)) < KEPT)
         matrices.append(signals(facts, shopper, anchors, float(day), items[kept])[0])

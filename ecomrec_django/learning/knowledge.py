@@ -14,6 +14,7 @@ from .content import content_vectors
 from .facts import ByVisitor, Facts, Goods, pasts, tastes
 from .fusion import Cases, Slice
 from .interactions import Interactions
+from .moves import dearer, moves_up
 from .neighbours import Rows, top_k
 from .pairs import MIN_CUSTOMERS, Statistics
 from .past import DAY
@@ -92,11 +93,20 @@ class Knowledge:
 
     def slice(self, after: Interactions, with_anchor: bool) -> Slice:
         """The cases of purchases ``after`` all that is known, with the shoppers that they need."""
+        place, shoppers = self._shoppers(after)
+        return Slice(Cases.of(after, place, self.facts.aisle if with_anchor else None), self.facts, shoppers)
+
+    def moves_up(self, after: Interactions) -> Slice:
+        """The `moves.moves_up` of purchases ``after`` all that is known."""
+        place, shoppers = self._shoppers(after)
+        cases = moves_up(self.events.of_kind("purchase"), after, self.facts, place)
+        return Slice(cases, self.facts, shoppers, dearer)
+
+    def _shoppers(self, after: Interactions) -> tuple[np.ndarray, _Shoppers]:
+        """Shoppers of the visitors of ``after``, and their places by visitor number, -1 for who is not known."""
         known = self.events.visitors.numbers(after.visitors.ids)
         wanted = np.unique(known[known >= 0])
-        place = np.where(known >= 0, np.searchsorted(wanted, known), -1)
-        cases = Cases.of(after, place, self.facts.aisle if with_anchor else None)
-        return Slice(cases, self.facts, _Shoppers(self, wanted))
+        return np.where(known >= 0, np.searchsorted(wanted, known), -1), _Shoppers(self, wanted)
 
 
 class _Shoppers:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ..learning.facts import Facts, Goods
+    from ..learning.interactions import Interactions
     from ..learning.segments import Labelled
     from .sequences import Networks
 
@@ -40,15 +41,18 @@ JUDGES = 1 / 3
 # One in so many of the others chooses between rankers, where there are several.
 CHOOSERS = 4
 # Cases that a ranker is fitted on, and judged by.
-FITTED_CASES = {"bought_with": 6_000, "for_you": 4_000}
-JUDGED_CASES = {"bought_with": 2_000, "for_you": 1_000}
+FITTED_CASES = {"bought_with": 6_000, "for_you": 4_000, "upgrade_to": 4_000}
+JUDGED_CASES = {"bought_with": 2_000, "for_you": 1_000, "upgrade_to": 1_000}
+# The task that is about moves up instead of baskets.
+MOVES_UP = "upgrade_to"
 K = 10
 
 
 @dataclass(frozen=True)
 class Learned:
     """``evaluation``: None where there were no baskets to judge by · ``said``: what a merchant should know ·
-    ``ablation``: by task, what is foretold with and without the signals of deep networks; empty where there are none.
+    ``ablation``: by task, what is foretold with and without the signals of deep networks; empty where there are none ·
+    ``moves_up``: how well upgrades were foretold; empty where nobody moved up.
     """
 
     model: Model
@@ -57,6 +61,7 @@ class Learned:
     interests: Fitted
     said: list[str]
     ablation: dict[str, Any]
+    moves_up: dict[str, float]
 
 
 def learn(
@@ -101,7 +106,7 @@ def learn(
         until,
         deep.looks,
     )
-    return Learned(model, knowledge, evaluation, replay.interests, said, replay.ablation)
+    return Learned(model, knowledge, evaluation, replay.interests, said, replay.ablation, replay.moves_up)
 
 
 def aisles(items: pa.Table) -> np.ndarray:
@@ -159,6 +164,7 @@ class _Replay:
         self.possible = len(self.events.of_kind("purchase")) > 0
         self.interests = Fitted(Weights(), 0.0, 0)
         self.said: list[str] = []
+        self.moves_up: dict[str, float] = {}
         self.ablation: dict[str, Any] = {}
 
     def run(self, tasks: Sequence[str]) -> tuple[Evaluation, dict[str, Ranker]]:
@@ -184,8 +190,7 @@ class _Replay:
         chooses = np.isin(customer, others[::CHOOSERS] if deep else others[:0])
         for done, task in enumerate(tasks, start=1):
             learners, choosers, slices[task] = (
-                known.slice(after.where(rows).of_kind("purchase"), task != "for_you")
-                for rows in (~judged & ~chooses, chooses, judged)
+                _slice(known, task, after.where(rows)) for rows in (~judged & ~chooses, chooses, judged)
             )
             fitted = _fitted(sample(learners, 0, FITTED_CASES[task]), deep)
             variants[task] = {
@@ -216,16 +221,19 @@ class _Replay:
             drawn = np.random.default_rng(0).permutation(len(slice_.cases))[: JUDGED_CASES[task]]
             cases = slice_.cases.where(np.sort(drawn))
             judge = _Judge(replace(slice_, cases=cases), self.goods, self.data.statistics.ids, self.items)
+            # Each guest is a customer of its own.
+            customers = np.where(cases.shopper >= 0, cases.shopper, -1 - np.arange(len(cases)))
+            if len(variants[task]) > 1:
+                self._compare(task, variants[task], judge)
+            if task == MOVES_UP:
+                self._judge_moves(judge, rankers, customers)
+                continue
             offers = {
                 task: judge.listed(lists[task]) if task in lists else judge.popular(),
                 f"{task}:popularity": judge.popular(),
                 f"{task}:own": judge.own(),
             }
-            # Each guest is a customer of its own.
-            customers = np.where(cases.shopper >= 0, cases.shopper, -1 - np.arange(len(cases)))
             offers[f"{task}:personal"] = offers[task]
-            if len(variants[task]) > 1:
-                self._compare(task, variants[task], judge)
             if task in rankers and rankers[task].useful:
                 found, added = judge.personal(rankers[task])
                 if _better(found, offers[task], cases, customers, len(known.facts.need)):
@@ -237,6 +245,18 @@ class _Replay:
         since, until = (datetime.fromtimestamp(at, UTC).isoformat() for at in (moment, int(self.events.time[-1])))
         facts = known.facts
         return Evaluation.of(tasks, facts.baskets, facts.price, since, until, K, signals)
+
+    def _judge_moves(self, judge: _Judge, rankers: dict[str, Ranker], customers: np.ndarray) -> None:
+        """A ranker of moves up that foretells them no better than bestsellers loses its skill."""
+        ranker, cases = rankers.get(MOVES_UP), judge.slice.cases
+        if ranker is None or not ranker.useful:
+            return
+        items = len(self.goods.need)
+        found, bestsellers = judge.personal(ranker)[0], judge.bestsellers()
+        if not _better(found, bestsellers, cases, customers, items):
+            rankers[MOVES_UP] = replace(ranker, skill=0.0)
+        mrr = [per_case(lists, cases.targets, np.ones(items), K)["mrr"].mean() for lists in (found, bestsellers)]
+        self.moves_up = {"cases": len(cases), "mrr": round(mrr[0], 4), "mrr of bestsellers": round(mrr[1], 4)}
 
     def _compare(self, task: str, variants: Mapping[str, _Variant], judge: _Judge) -> None:
         """What each variant foretells to the judges, who had no say in which is used."""
@@ -252,6 +272,11 @@ class _Replay:
         drawn = np.random.default_rng(0).permutation(len(slice_.cases))[: JUDGED_CASES[task]]
         some = replace(slice_, cases=slice_.cases.where(np.sort(drawn)))
         return _Judge(some, self.goods, self.data.statistics.ids, self.items).ndcg(ranker)
+
+
+def _slice(known: Knowledge, task: str, after: Interactions) -> Slice:
+    purchases = after.of_kind("purchase")
+    return known.moves_up(purchases) if task == MOVES_UP else known.slice(purchases, task != "for_you")
 
 
 def _better(
@@ -307,6 +332,14 @@ class _Judge:
         facts = self.slice.facts
         return [self._other(facts.popular, anchor)[:K] for anchor in self.slice.cases.anchor]
 
+    def bestsellers(self) -> list[np.ndarray]:
+        """Of each case's candidates."""
+        facts, lists = self.slice.facts, []
+        for anchor in self.slice.cases.anchor.tolist():
+            items = self.slice.nominate(facts, unknown(facts), [anchor])
+            lists.append(items[np.argsort(-facts.baskets[items], kind="stable")][:K])
+        return lists
+
     def own(self) -> list[np.ndarray]:
         """What the shopper bought most, then bestsellers."""
         lists, nobody = [], unknown(self.slice.facts)
@@ -324,7 +357,8 @@ class _Judge:
         for place, anchor, day in zip(cases.shopper, cases.anchor, cases.day, strict=True):
             shopper = self.slice.shoppers[place] if place >= 0 else nobody
             anchors = [int(anchor)] if anchor >= 0 else []
-            found = ranked(ranker, facts, shopper, anchors, float(day), conf.DISCOVERY)
+            items = self.slice.nominate(facts, shopper, anchors)
+            found = ranked(ranker, facts, shopper, anchors, float(day), conf.DISCOVERY, items)
             lists.append(found.items[:K])
             if len(lists) % 10 == 0:
                 added += np.abs(ranker.contributions(found.matrix[:K])).sum(axis=0)

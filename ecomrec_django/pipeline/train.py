@@ -145,6 +145,8 @@ class _Training:
             **vars(learned.interests.weights),
             "skill": round(learned.interests.skill, 4),
         }
+        if learned.moves_up:
+            self.run.metrics["moves_up"] = learned.moves_up
         if learned.ablation:
             self.run.metrics["ablation"] = learned.ablation
         segments = learned.knowledge.segments

@@ -21,8 +21,6 @@ from .customer import Customer
 MOST_ANCHORS = 3
 # Ranked offers that the guard may look at.
 MOST_OFFERS = 60
-# How much a shopper's chances turn a list that is ordered by something else.
-SWAY = 0.5
 
 # Signals that tell why an item is offered.
 _TOLD = [
@@ -66,9 +64,9 @@ def personal(
     # What this shopper has, and nobody buys twice.
     owned = among(known.shopper.hidden, of_list)
     listed, of_list = [offer for offer, has in zip(listed, owned, strict=True) if not has], of_list[~owned]
-    if not strategy.adds:
-        return _swayed(known, ranker, listed, of_list)
     beside = beside[beside >= 0][-MOST_ANCHORS:]
+    if not strategy.adds:
+        return _swayed(known, ranker, listed, of_list, beside)
     if anchors and not len(beside):
         return listed
     items = candidates(model.facts, known.shopper, beside.tolist())
@@ -90,14 +88,14 @@ def personal(
     return offers
 
 
-def _swayed(known: Known, ranker: Ranker, listed: list[Offer], numbers: np.ndarray) -> list[Offer]:
-    """``listed``, whose item numbers are ``numbers``, by score · (chance / mean chance)^SWAY."""
+def _swayed(known: Known, ranker: Ranker, listed: list[Offer], numbers: np.ndarray, beside: np.ndarray) -> list[Offer]:
+    """``listed``, whose item numbers are ``numbers``, by score · chance / mean chance; anchors ``beside``."""
     model = known.model
     items = np.unique(numbers[numbers >= 0])
     if len(items) < 2:
         return listed
-    found = ranked(ranker, model.facts, known.shopper, (), known.day, 0.0, items)
-    sway = dict(zip(found.items.tolist(), ((found.chances / found.chances.mean()) ** SWAY).tolist(), strict=True))
+    found = ranked(ranker, model.facts, known.shopper, beside.tolist(), known.day, 0.0, items)
+    sway = dict(zip(found.items.tolist(), (found.chances / found.chances.mean()).tolist(), strict=True))
     swayed = [
         offer._replace(score=offer.score * sway.get(number, 1.0))
         for offer, number in zip(listed, numbers.tolist(), strict=True)

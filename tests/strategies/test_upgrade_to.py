@@ -36,6 +36,28 @@ def test_an_observed_up_move_outranks_a_likeness():
     assert offers(UpgradeTo().make(training(up_moves(1, 3, 40), CATALOG)).by_item, 1)[0] == 3
 
 
+def bought_after(anchor: int, item: int, customers: int) -> list[dict]:
+    return [
+        {"visitor": visitor, "item": one, "basket": f"{step}-{visitor}"}
+        for visitor in range(1, customers + 1)
+        for step, one in enumerate([anchor, item])
+    ]
+
+
+@pytest.mark.parametrize(("moved", "sold"), [(2, 3), (3, 2)])
+def test_of_what_sells_equally_well_that_leads_which_customers_bought_next(moved, sold):
+    others = [{"visitor": visitor, "item": sold, "basket": f"other-{visitor}"} for visitor in range(100, 140)]
+    lists = UpgradeTo().make(training([*others, *bought_after(1, moved, 40)], CATALOG)).by_item
+    assert offers(lists, 1) == [moved, sold]
+
+
+def test_of_what_is_equally_alike_the_bestseller_leads():
+    same = [{**item, "title": "trail tent"} for item in CATALOG]
+    for bestseller in (2, 3):
+        sold = [{"visitor": visitor, "item": bestseller, "basket": f"b{visitor}"} for visitor in range(1, 20)]
+        assert offers(UpgradeTo().make(training(sold, same)).by_item, 1)[0] == bestseller
+
+
 def test_the_band_follows_the_moves_that_were_observed():
     lists = UpgradeTo().make(training(up_moves(1, 4, 40), CATALOG)).by_item
     assert offers(lists, 1) == [4]

@@ -1,0 +1,88 @@
+"""Upgrades of a demo store's products, beside those that its merchant chose by hand."""
+
+from __future__ import annotations
+
+import csv
+import html
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+from ecomrec_django.learning.engine import Engine
+from ecomrec_django.learning.interactions import HISTORY, ITEMS, schema
+from ecomrec_django.learning.training_data import TrainingData
+from ecomrec_django.strategies.upgrade_to import UpgradeTo
+
+from . import Row
+
+K = 4
+# Collections and promotions a product is in beside its category.
+_BESIDE = re.compile("/(?:Collections|Promotions)")
+
+
+def rows(folder: Path) -> list[Row]:
+    """leaf_and_dearer: share of the first K upgrades of products with curated ones that are in the leaf category of one
+    of those and cost more than the product. recall@4: share of the curated upgrades found, of the K that can be at
+    most; mean over products.
+    """
+    with (folder / "products.csv").open(newline="") as file:
+        products = list(csv.DictReader(file))
+    number = {product["sku"]: at for at, product in enumerate(products)}
+    curated: dict[int, set[int]] = defaultdict(set)
+    with (folder / "links.csv").open(newline="") as file:
+        for link in csv.DictReader(file):
+            if link["kind"] == "upsell" and link["sku"] in number and link["linked_sku"] in number:
+                curated[number[link["sku"]]].add(number[link["linked_sku"]])
+    price = np.array([float(product["price"]) for product in products])
+    leaf = np.unique([_BESIDE.split(product["category"])[0] for product in products], return_inverse=True)[1]
+    alike = [np.flatnonzero((leaf == leaf[at]) & (price > price[at])) for at in range(len(products))]
+    rng = np.random.default_rng(0)
+    methods = {
+        "ecomrec:magento": _ours(products, leaf, price),
+        "next price step:magento": [own[np.argsort(price[own], kind="stable")] for own in alike],
+        "random of the leaf category:magento": [rng.permutation(np.flatnonzero(leaf == own)) for own in leaf],
+    }
+    return [{"name": name, **_scores(lists, curated, leaf, price)} for name, lists in methods.items()]
+
+
+def _scores(
+    lists: list[np.ndarray], curated: dict[int, set[int]], leaf: np.ndarray, price: np.ndarray
+) -> dict[str, float | int]:
+    sound, recall = [], []
+    for anchor, wanted in curated.items():
+        offered = lists[anchor][:K].tolist()
+        leaves = {int(leaf[one]) for one in wanted}
+        sound += [leaf[one] in leaves and price[one] > price[anchor] for one in offered]
+        recall.append(len(wanted & set(offered)) / min(K, len(wanted)))
+    return {"leaf_and_dearer": float(np.mean(sound)), "recall@4": float(np.mean(recall)), "products": len(curated)}
+
+
+def _ours(products: list[dict[str, str]], leaf: np.ndarray, price: np.ndarray) -> list[np.ndarray]:
+    import pyarrow as pa
+
+    size = len(products)
+    text = [html.unescape(re.sub("<[^>]+>", " ", product["description"])) for product in products]
+    columns = {
+        "item": np.arange(size) + 1,
+        "external_id": [product["sku"] for product in products],
+        "title": [product["name"] for product in products],
+        "description": text,
+        "brand": [""] * size,
+        "category": leaf + 1,
+        "aisle": np.ones(size, np.int64),
+        "category_path": [product["category"].replace("/", " > ") for product in products],
+        "price": price,
+        "rating": np.full(size, np.nan),
+        "attributes": [""] * size,
+        "available": [True] * size,
+        "active": [True] * size,
+    }
+    items = pa.table({name: pa.array(columns[name], schema(ITEMS).field(name).type) for name in ITEMS})
+    made = UpgradeTo().make(TrainingData(Engine(), schema(HISTORY).empty_table(), items)).by_item
+    row = {int(owner) - 1: at for at, owner in enumerate(made.owners)}
+    nothing = made.items[:0]
+    return [
+        made.items[made.starts[row[at]] : made.starts[row[at] + 1]] - 1 if at in row else nothing for at in range(size)
+    ]
