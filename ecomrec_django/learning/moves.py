@@ -16,14 +16,21 @@ from .shoppers import Shopper
 USUAL_FROM = 3
 # Least ratio of prices of a move up.
 DEARER = 1.05
+# Candidates of an upgrade that are looked at.
+MOST = 500
 
 
 def dearer(facts: Facts, shopper: Shopper, anchors: Sequence[int]) -> np.ndarray:
-    """What may be an upgrade of the first of ``anchors``: offered items of its need that cost more, ascending."""
+    """What may be an upgrade of the first of ``anchors``: offered items of its need that cost more, ascending; of more
+    than MOST, those that sell best.
+    """
     anchor = anchors[0]
     with np.errstate(invalid="ignore"):
         found = (facts.need == facts.need[anchor]) & (facts.price > facts.price[anchor]) & facts.offered
-    return np.flatnonzero(found)
+    items = np.flatnonzero(found)
+    if len(items) > MOST:
+        items = np.sort(items[np.argsort(-facts.baskets[items], kind="stable")[:MOST]])
+    return items
 
 
 def moves_up(before: Interactions, after: Interactions, facts: Facts, shopper: np.ndarray) -> Cases:

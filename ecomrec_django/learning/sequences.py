@@ -106,10 +106,10 @@ def train(
     """A network that has seen all sequences as often as foretold the newest best, by MRR@20, in a trial without them.
 
     ``trial``: what it learns from, and what judges it; None: as Settings say. A network that goes on from the trial
-    instead of beginning anew learns too little of new items. Calls with equal inputs give equal
-    networks on one machine.
-    ``checkpoint``: folder where the state is kept after every epoch and every SAVE_SECONDS; a call with the same inputs
-    goes on from there. ``progress``: called with (steps done, steps in all). On a GPU scores are taken in bfloat16.
+    instead of beginning anew learns too little of new items. Calls with equal inputs give equal networks on one
+    machine. ``checkpoint``: folder where the state is kept after every epoch and every SAVE_SECONDS; a call with the
+    same inputs goes on from there. ``progress``: called with (steps done, steps in all). On a GPU scores are taken in
+    bfloat16.
     Where TF_CONFIG names workers, each makes the same call, in a new process with one device; they share every batch.
     Raises TrainingError where fewer than FEW events follow another one.
     """

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 KIND = "sequences"
+# Histories that judge each round of a trial.
+JUDGES = 5_000
 PAST, PRESENT = "past.npz", "present.npz"
 
 
@@ -97,6 +99,8 @@ def _trained(run: TrainingRun, data: TrainingData, report: Reporter) -> str:
     moment = _moment(events)
     about, categories = _about(data)
     earlier, later = (histories(events.where(kept)) for kept in (events.time < moment, events.time >= moment))
+    # The newest say enough of each round, which is else longer asked than trained.
+    later = later.part(max(len(later) - JUDGES, 0), len(later))
     made = train(
         histories(events),
         about,

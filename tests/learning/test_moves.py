@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ecomrec_django.learning import moves
 from ecomrec_django.learning.facts import Facts, Goods
 from ecomrec_django.learning.fusion import unknown
 from ecomrec_django.learning.interactions import IdMap
@@ -96,3 +97,9 @@ def test_candidates_cost_more_answer_the_same_need_and_may_be_offered(facts):
     assert dearer(facts, unknown(facts), [0]).tolist() == [1, 2, 3]
     assert dearer(replace(facts, offered=offered), unknown(facts), [0]).tolist() == [1, 2]
     assert dearer(facts, unknown(facts), [3]).tolist() == []
+
+
+def test_of_many_candidates_the_bestsellers_are_looked_at(facts, monkeypatch):
+    monkeypatch.setattr(moves, "MOST", 2)
+    selling = replace(facts, baskets=np.r_[0.0, 5.0, 1.0, 9.0, np.zeros(56)])
+    assert dearer(selling, unknown(facts), [0]).tolist() == [1, 3]
