@@ -69,21 +69,23 @@ def test_a_shop_without_a_release_shows_nothing():
 @pytest.mark.usefixtures("painted")
 def test_vectors_are_read_in_the_order_of_the_items_and_zero_where_there_is_none():
     items = items_table()
-    looks = looks_of(items)
+    looks, network = looks_of(items)
     place = {name: at for at, name in enumerate(items["external_id"].to_pylist())}
+    assert network == "planted"
     assert looks[place["tent"]] == pytest.approx([1, 0, 0])
     assert looks[place["lamp"]] == pytest.approx([0, 0, 1])
     assert not looks[place["pegs"]].any()
     some = items_table(Item.objects.filter(external_id__in=["lamp", "pegs"]))
-    assert looks_of(some).any(axis=1).sum() == 1
+    assert looks_of(some)[0].any(axis=1).sum() == 1
     ItemPicture.objects.all().delete()
-    assert looks_of(items) is None
+    assert looks_of(items) == (None, "")
 
 
 @pytest.mark.usefixtures("painted")
 def test_vectors_of_two_networks_are_not_compared():
     ItemPicture.objects.filter(item__external_id__in=["mug"]).update(network="newer")
     items = items_table()
-    looks = looks_of(items)
+    looks, network = looks_of(items)
+    assert network == "planted"
     names = items["external_id"].to_pylist()
     assert {names[at] for at in np.flatnonzero(looks.any(axis=1))} == {"tent", "lamp", "mat"}
