@@ -35,6 +35,8 @@ HISTORIES = 20_000
 # Visitors who are in the shop now: their events are in the database, and so many more since the training.
 VISITING, SINCE = 10_000, 5
 # Shoppers whose candidates a ranker is fitted on.
+# Rankers, by the anchors that their offers stand beside.
+TASKS = (("bought_with", 1), ("for_you", 0), ("upgrade_to", 1))
 FITTED = 800
 # The training ended so many days ago.
 AGE = 0.3
@@ -112,7 +114,7 @@ class Shop:
     def model(self, pasts: list[Past]) -> Model:
         """With rankers fitted on the candidates of some ``pasts``."""
         ids = np.arange(1, self.items + 1)
-        rankers = {task: self._ranker(pasts, anchors) for task, anchors in (("bought_with", 1), ("for_you", 0))}
+        rankers = {task: self._ranker(pasts, anchors) for task, anchors in TASKS}
         names = Names.of([*map(str, ids.tolist())])
         looks, newest = np.zeros((len(ids), 0), np.float16), self.until / DAY
         return Model(IdMap(ids), names, self.needs, self.aisles, self.facts, rankers, newest, self.until, looks)
