@@ -45,7 +45,7 @@ from .complete_journey import history_table, items_table
 from .images import SHOPS
 
 # Cases that a ranker is fitted on.
-FITTED = 4_000
+FITTED = 2_000
 
 # Scores of a case's candidates: of the case's number and the item numbers.
 Method = Callable[[int, np.ndarray], np.ndarray]

@@ -41,7 +41,7 @@ JUDGES = 1 / 3
 # One in so many of the others chooses between rankers, where there are several.
 CHOOSERS = 4
 # Cases that a ranker is fitted on, and judged by.
-FITTED_CASES = {"bought_with": 6_000, "for_you": 4_000, "upgrade_to": 4_000}
+FITTED_CASES = {"bought_with": 6_000, "for_you": 4_000, "upgrade_to": 2_000}
 JUDGED_CASES = {"bought_with": 2_000, "for_you": 1_000, "upgrade_to": 1_000}
 # The task that is about moves up instead of baskets.
 MOVES_UP = "upgrade_to"
@@ -255,7 +255,7 @@ class _Replay:
         found, bestsellers = judge.personal(ranker)[0], judge.bestsellers()
         if not _better(found, bestsellers, cases, customers, items):
             rankers[MOVES_UP] = replace(ranker, skill=0.0)
-        mrr = [per_case(lists, cases.targets, np.ones(items), K)["mrr"].mean() for lists in (found, bestsellers)]
+        mrr = [float(per_case(lists, cases.targets, np.ones(items), K)["mrr"].mean()) for lists in (found, bestsellers)]
         self.moves_up = {"cases": len(cases), "mrr": round(mrr[0], 4), "mrr of bestsellers": round(mrr[1], 4)}
 
     def _compare(self, task: str, variants: Mapping[str, _Variant], judge: _Judge) -> None:
