@@ -23,8 +23,8 @@ DEEPEST = 32
 
 @dataclass(frozen=True, slots=True)
 class ItemFacts:
-    """What we need to know of one product: ``category`` from the root to the leaf, the price in the base currency,
-    ``attributes`` by name, such as ``{"colour": "red"}``.
+    """What we need to know of one product: ``category`` from the root to the leaf, the price and what it costs the shop
+    in the base currency, ``attributes`` by name, such as ``{"colour": "red"}``.
     """
 
     external_id: str
@@ -37,6 +37,7 @@ class ItemFacts:
     description: str = ""
     available: bool = True
     attributes: Mapping[str, str] = field(default_factory=dict)
+    cost: Decimal | None = None
 
 
 class PurchaseLine(NamedTuple):
@@ -79,6 +80,8 @@ class Catalog:
     key = "pk"
     title = "title"
     price_field: str | None = "price"
+    # What a product costs the shop, where it knows: margins are reckoned from it.
+    cost: str | None = None
     category = "category"
     brand: str | None = None
     image: str | None = None
@@ -127,6 +130,7 @@ class Catalog:
             description=str(self._read(product, self.description) or ""),
             available=self.available(product, None),
             attributes=self.product_attributes(product),
+            cost=self.base_cost(product),
         )
 
     def external_id(self, product: Any) -> str:
@@ -146,6 +150,15 @@ class Catalog:
     def base_price(self, product: Any) -> Decimal | None:
         """The list price, in the base currency."""
         return _decimal(self._read(product, self.price_field))
+
+    def base_cost(self, product: Any) -> Decimal | None:
+        """What it costs the shop, in the base currency; None where that is not known."""
+        return _decimal(self._read(product, self.cost))
+
+    def stock_level(self, product: Any) -> int | None:
+        """How many can be bought now; None where the shop does not count them."""
+        level = self._read(product, self.stock) if self.stock else None
+        return None if level is None or isinstance(level, bool) else int(level)
 
     def price(self, product: Any, request: HttpRequest | None) -> Decimal | None:
         """The price this customer pays now."""

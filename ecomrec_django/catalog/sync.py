@@ -30,6 +30,7 @@ WRITTEN = (
     "category",
     "brand",
     "price",
+    "cost",
     "rating",
     "image",
     "description",
@@ -138,6 +139,7 @@ class _Sync:
             category_id=self.tree.pk(facts.category),
             brand=facts.brand[:255],
             price=facts.price,
+            cost=facts.cost,
             rating=facts.rating,
             # Half an address leads nowhere.
             image=facts.image if len(facts.image) <= 500 else "",
@@ -170,6 +172,7 @@ class _Sync:
             item.category_id,
             item.brand,
             self.values.price(item.price),
+            self.values.price(item.cost),
             item.rating,
             item.image,
             item.description,
@@ -195,6 +198,8 @@ def _check(facts: ItemFacts) -> None:
         raise DataError("its id is longer than 128 characters")
     if facts.price is not None and not (facts.price.is_finite() and 0 <= facts.price < LARGEST_PRICE):
         raise DataError(f"its price {facts.price} is not a number from 0 to {LARGEST_PRICE}")
+    if facts.cost is not None and not (facts.cost.is_finite() and 0 <= facts.cost < LARGEST_PRICE):
+        raise DataError(f"its cost {facts.cost} is not a number from 0 to {LARGEST_PRICE}")
     if facts.rating is not None and not math.isfinite(facts.rating):
         raise DataError(f"its rating {facts.rating} is not a finite number")
 

@@ -1,15 +1,22 @@
 from .behaviour import Checkpoint, Event, GuestOrder, HeldEvent, Kind, Omission, Visitor
 from .catalog import Category, Item, ItemPicture
-from .measurement import Impression
+from .measurement import Arm, Conversion, DailyFigure, DailyTotal, Experiment, Exposure, Impression
 from .privacy import Erasure
 from .releases import OfferList, Override, Publication, Release, TrainingRun
+from .rules import Rule
 from .shoppers import Profile, Segment
 
 __all__ = [
+    "Arm",
     "Category",
     "Checkpoint",
+    "Conversion",
+    "DailyFigure",
+    "DailyTotal",
     "Erasure",
     "Event",
+    "Experiment",
+    "Exposure",
     "GuestOrder",
     "HeldEvent",
     "Impression",
@@ -22,6 +29,7 @@ __all__ = [
     "Profile",
     "Publication",
     "Release",
+    "Rule",
     "Segment",
     "TrainingRun",
     "Visitor",

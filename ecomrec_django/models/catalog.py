@@ -47,6 +47,8 @@ class Item(models.Model):
     )
     brand = models.CharField(_("brand"), max_length=255, blank=True)
     price = models.DecimalField(_("price"), max_digits=12, decimal_places=2, null=True, blank=True)
+    # What it costs the shop, in the same currency; null where it does not say.
+    cost = models.DecimalField(_("cost"), max_digits=12, decimal_places=2, null=True, blank=True)
     rating = models.FloatField(_("rating"), null=True, blank=True)
     image = models.CharField(_("picture"), max_length=500, blank=True)
     description = models.TextField(_("description"), blank=True)
