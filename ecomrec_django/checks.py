@@ -12,6 +12,7 @@ from .conf import DEFAULTS, conf
 from .errors import ConfigurationError, DataError
 from .learning.interests import Weights
 from .learning.memory import Ceiling
+from .serving.variants import slot_variant
 from .tracking.sinks import Sink
 
 
@@ -19,7 +20,7 @@ from .tracking.sinks import Sink
 def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """ecomrec.E001 unknown key · E002 unusable catalog · E003 a dotted path that leads nowhere ·
     E004 a sink that lacks something · E005 a number of personal offers that makes no sense ·
-    E006 an amount of memory that is none."""
+    E006 an amount of memory that is none · E008 a slot that cannot be filled · E009 a cap that makes no sense."""
     found: list[CheckMessage] = [
         Error(
             f'ECOMREC has no setting "{name}".',
@@ -38,6 +39,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             if name == "SINK":
                 found += _check_sink(conf.SINK)
     found += _check_personal()
+    found += _check_slots()
     try:
         Ceiling(conf.DEEP_MEMORY)
     except DataError as error:
@@ -63,6 +65,35 @@ def _check_personal() -> list[CheckMessage]:
     except (DataError, TypeError) as error:
         hint = f"Give some of {', '.join(field.name for field in fields(Weights))}, or None to learn them."
         found.append(Error(f'ECOMREC["INTEREST_WEIGHTS"]: {error}', hint=hint, id="ecomrec.E005"))
+    return found
+
+
+def _check_slots() -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    if not isinstance(conf.SLOTS, dict):
+        return [Error('ECOMREC["SLOTS"] has to be a dict of slots by name.', id="ecomrec.E008")]
+    # A shop that leaves out a strategy need not rewrite slots which it does not use.
+    for name in conf.SLOTS if "SLOTS" in conf.given else ():
+        try:
+            slot_variant(name)
+            if not isinstance(name, str) or not 1 <= len(name) <= 32:
+                raise ConfigurationError(f"The name of the slot {name!r} has to have 1 to 32 characters.")
+        except ConfigurationError as error:
+            found.append(Error(str(error), id="ecomrec.E008"))
+    cap = conf.FREQUENCY_CAP
+    if cap is not None and not (
+        isinstance(cap, dict)
+        and cap.keys() == {"views", "days"}
+        and all(isinstance(one, int) and not isinstance(one, bool) and one >= 1 for one in cap.values())
+        and cap["days"] <= 365
+    ):
+        found.append(
+            Error(
+                f'ECOMREC["FREQUENCY_CAP"] = {cap!r} says nothing.',
+                hint='Give {"views": 5, "days": 7}, whole numbers from 1 up, or None.',
+                id="ecomrec.E009",
+            )
+        )
     return found
 
 

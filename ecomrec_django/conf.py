@@ -33,6 +33,18 @@ DEFAULTS: dict[str, Any] = {
         "upgrade_to": "ecomrec_django.strategies.upgrade_to.UpgradeTo",
         "for_you": "ecomrec_django.strategies.for_you.ForYou",
     },
+    # Places on pages, by name. Each asks the strategies of its chain in turn until one has its minimum of sound offers,
+    # one if it names none, and shows nothing if none has; "limit" stands in for LIMIT.
+    "SLOTS": {
+        "product": {"chain": ["bought_with", "for_you"]},
+        "upgrade": {"chain": ["upgrade_to"]},
+        "cart": {"chain": ["bought_with", "for_you"]},
+        "home": {"chain": ["for_you"]},
+        "category": {"chain": ["for_you"]},
+        "confirmation": {"chain": ["bought_with", "for_you"]},
+    },
+    # An offer that a known shopper saw so often within so many days without a click gives way to others; None: never.
+    "FREQUENCY_CAP": {"views": 5, "days": 7},
     # Offers in a block unless the tag or the API call says otherwise.
     "LIMIT": 4,
     # From 0, what is most likely bought, to 1, what few others buy: the dial of offers to a known shopper.

@@ -5,7 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 from .api.beacon import BeaconView
 from .api.consent import ConsentView
 from .api.me import MeView, ReceiptView
-from .api.views import ForYouView, OffersView
+from .api.views import ForYouView, OffersView, SlotView
 
 app_name = "ecomrec"
 
@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/bought-with/", OffersView.as_view(strategy="bought_with"), name="bought-with"),
     path("api/upgrade-to/", OffersView.as_view(strategy="upgrade_to"), name="upgrade-to"),
     path("api/for-you/", ForYouView.as_view(), name="for-you"),
+    path("api/slots/<slug:slot>/", SlotView.as_view(), name="slot"),
     path("api/consent/", ConsentView.as_view(), name="consent"),
     path("beacon/", BeaconView.as_view(), name="beacon"),
     path("api/me/", MeView.as_view(), name="me"),

@@ -6,6 +6,7 @@ from django.conf import settings as django_settings
 from django.core.cache import cache
 
 from ecomrec_django.serving.failures import failures
+from ecomrec_django.serving.rulebook import Rulebook, keep
 from ecomrec_django.tasks import run_training
 from ecomrec_django.testing import forget_tracking
 
@@ -44,6 +45,8 @@ def _own_surroundings(settings, tmp_path):
     settings.ECOMREC = {**settings.ECOMREC, "ARTIFACTS": tmp_path / "artifacts"}
     cache.clear()
     forget_tracking()
+    # Known to be empty, as it is to a process that has shown a page.
+    keep(Rulebook())
 
 
 @pytest.fixture

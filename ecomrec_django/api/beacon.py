@@ -76,4 +76,4 @@ def _item(block: SealedBlock, place: int) -> str:
 
 
 def _shown(block: SealedBlock, place: int) -> Shown:
-    return Shown(block.nonce, block.strategy, block.release, block.arm, block.anchor, place)
+    return Shown(block.nonce, block.strategy, block.release, block.arm, block.anchor, place, block.slot)

@@ -53,6 +53,22 @@ class ForYouSerializer(serializers.Serializer):
         return attrs
 
 
+class SlotSerializer(serializers.Serializer):
+    """``?item=A&item=B`` or ``?cart=1``, if the page is of either; ``category`` and ``limit``."""
+
+    item = serializers.ListField(
+        child=serializers.CharField(max_length=128), required=False, default=list, max_length=MOST_ANCHORS
+    )
+    cart = serializers.BooleanField(required=False, default=False)
+    category = serializers.CharField(max_length=1000, required=False, default="", allow_blank=True)
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=MOST_OFFERS)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["item"] and attrs["cart"]:
+            raise serializers.ValidationError({"item": [_("Give items or cart=1, and not both.")]})
+        return attrs
+
+
 class OfferSerializer(serializers.Serializer):
     item = serializers.CharField()
     url = serializers.CharField()
@@ -64,7 +80,7 @@ class OfferSerializer(serializers.Serializer):
 
 
 class BlockSerializer(serializers.Serializer):
-    strategy = serializers.CharField()
+    strategy = serializers.CharField(help_text=_("Empty where a slot shows nothing."))
     release = serializers.IntegerField(allow_null=True)
     token = serializers.CharField(help_text=_("Names this block when its offers are reported as seen or clicked."))
     offers = OfferSerializer(many=True)

@@ -116,9 +116,7 @@ class Arm(models.Model):
 class Exposure(models.Model):
     """A visitor came, on one day, to a page whose slot an experiment decides: the first moment of that day and arm."""
 
-    arm = models.ForeignKey(
-        Arm, models.CASCADE, db_index=False, related_name="exposures", verbose_name=_("arm")
-    )
+    arm = models.ForeignKey(Arm, models.CASCADE, db_index=False, related_name="exposures", verbose_name=_("arm"))
     visitor = models.ForeignKey(
         Visitor, models.CASCADE, db_index=False, related_name="exposures", verbose_name=_("visitor")
     )
@@ -151,9 +149,7 @@ class Conversion(models.Model):
 
     # The purchase or the adding to the cart.
     event = models.OneToOneField(Event, models.CASCADE, related_name="conversion", verbose_name=_("event"))
-    impression = models.ForeignKey(
-        Impression, models.CASCADE, related_name="conversions", verbose_name=_("impression")
-    )
+    impression = models.ForeignKey(Impression, models.CASCADE, related_name="conversions", verbose_name=_("impression"))
     touch = models.CharField(_("after a"), max_length=5, choices=Touch.choices)
     purchase = models.BooleanField(_("bought"))
     # Pieces less those given back.

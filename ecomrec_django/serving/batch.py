@@ -11,11 +11,13 @@ from ..conf import conf
 from ..errors import ConfigurationError, DataError
 from ..models import Item
 from ..models.bulk import chunks
+from ..strategies.base import Offer
 from .guard import Kept
 from .offers import MOST_OFFERS, beside, candidates, guard_of
 from .page import Page
 from .registry import strategy_named
 from .stored import Stored, read_beside, read_general
+from .terms import Facts, facts_of
 
 REQUESTS_AT_ONCE = 1_000
 IDS_AT_ONCE = 2_000
@@ -75,8 +77,12 @@ def _recommend_chunk(
     guards = [
         guard_of(page, strategy_named(one.strategy), own, one.items) for one, own in zip(chunk, stored, strict=True)
     ]
-    wanted = [guard.sift(candidates(own)) for guard, own in zip(guards, stored, strict=True)]
     anchors = {item for one in chunk for item in one.items}
+    listed = [candidates(own) for own in stored]
+    facts = _facts(page, anchors, listed)
+    for one, guard in zip(chunk, guards, strict=True):
+        guard.terms = page.rulebook.terms(one.strategy).beside(one.items, facts)
+    wanted = [guard.sift(guard.terms.boosted(some)) for guard, some in zip(guards, listed, strict=True)]
     live = _live(catalog, [*anchors, *(offer.item for some in wanted for offer, rule in some if rule is None)])
     strangers = _strangers(anchors - live.keys())
     for one, own, guard, some in zip(chunk, stored, guards, wanted, strict=True):
@@ -86,6 +92,13 @@ def _recommend_chunk(
             continue
         guard.choose(some, live, beside(page, {item: live.get(item) for item in one.items}, own), one.limit)
         yield one, guard.kept
+
+
+def _facts(page: Page, anchors: set[str], listed: Iterable[Sequence[Offer]]) -> dict[str, Facts]:
+    """What the merchant's rules ask of the mirror; nothing where there are none."""
+    if not page.rulebook.rules:
+        return {}
+    return facts_of([*anchors, *(offer.item for some in listed for offer in some)])
 
 
 def _strangers(items: set[str]) -> set[str]:

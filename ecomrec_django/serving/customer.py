@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from django.db import connections, models, router
-from django.db.models import F, Subquery, TextField, Value
+from django.db.models import Count, F, Max, Subquery, TextField, Value
 from django.db.models.functions import Cast, Coalesce
 from django.http import HttpRequest
 
+from ..conf import conf
 from ..learning.interactions import KINDS
 from ..learning.past import Past
-from ..models import Event, Profile, Publication, Visitor
+from ..models import Event, Impression, Profile, Publication, Visitor
 from ..models.bulk import aware, storable
 from ..tracking.consent import consents
 from ..tracking.visitors import key_of
@@ -25,7 +27,9 @@ MOST_EVENTS = 200
 
 class Customer(NamedTuple):
     """``past``: what a training knew, by Item.pk; ``since``: (item, kind, seconds since 1970, order) of later events,
-    in the order of time; ``segment``: a Segment.pk; ``release``: the published one, and ``digest`` of its model.
+    in the order of time; ``segment``: a Segment.pk; ``release``: the published one, and ``digest`` of its model;
+    ``ignored``: external id -> how often an offer was seen within the days of ``ECOMREC["FREQUENCY_CAP"]``, for those
+    that were not clicked.
     """
 
     past: Past
@@ -33,6 +37,7 @@ class Customer(NamedTuple):
     segment: int | None
     release: int
     digest: str
+    ignored: Mapping[str, int]
 
     def history(self, day: Any) -> Past:
         """The past with what came since; ``day`` turns seconds into days of the history's clock."""
@@ -55,6 +60,7 @@ def customer_of(request: HttpRequest | None) -> Customer | None:
 
 def _read(key: str) -> Customer | None:
     past, segment, since = Past.empty(), None, []
+    ignored: dict[str, int] = {}
     known, until, excluded, release, digest = False, None, None, 0, ""
     for kind, number, first, second, other, data, order in _rows_of(key):
         if kind == _PROFILE:
@@ -66,6 +72,9 @@ def _read(key: str) -> Customer | None:
                 past = Past.unpacked(bytes(data))
         elif kind == _RELEASE:
             release, digest = int(number), order
+        elif kind == _IGNORED:
+            if first is None:
+                ignored[order] = int(number)
         elif kind in _PLACES:
             since.append((number, _PLACES[kind], _seconds(first), order))
     if not known:
@@ -76,13 +85,16 @@ def _read(key: str) -> Customer | None:
         since = [one for one in since if one[2] >= moment]
         if until is None or _seconds(until) < moment:
             past, segment = Past.empty(), None
+        ignored = {}
     since.sort(key=lambda one: one[2])
-    return Customer(past, since[-MOST_EVENTS:], segment, release, digest) if len(past) or since else None
+    if not (len(past) or since or ignored):
+        return None
+    return Customer(past, since[-MOST_EVENTS:], segment, release, digest, ignored)
 
 
-_PROFILE, _RELEASE = "profile", "release"
+_PROFILE, _RELEASE, _IGNORED = "profile", "release", "ignored"
 _PLACES = {kind: KINDS.index(kind) for kind in KINDS if kind not in ("view_item_list", "refund")}
-_KEY = "\0key"
+_KEY, _SINCE = "\0key", datetime(1971, 1, 2, tzinfo=UTC)
 _LONG_AGO = datetime(1971, 1, 1, tzinfo=UTC)
 
 
@@ -96,21 +108,28 @@ def _seconds(time: datetime | str) -> float:
 def _rows_of(key: str) -> list[tuple[Any, ...]]:
     """The rows of ``_query``; its SQL is put together once."""
     using = router.db_for_read(Event)
-    sql, template = _compiled(using, connections[using].vendor)
+    cap = conf.FREQUENCY_CAP
+    sql, template = _compiled(using, connections[using].vendor, bool(cap))
+    values: dict[Any, Any] = {_KEY: key}
+    if cap:
+        adapt = connections[using].ops.adapt_datetimefield_value
+        # To the hour, so that the same question is asked again.
+        now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        values[adapt(storable(_SINCE))] = adapt(storable(now - timedelta(days=cap["days"])))
     with connections[using].cursor() as cursor:
-        cursor.execute(sql, [key if value == _KEY else value for value in template])
+        cursor.execute(sql, [values.get(value, value) for value in template])
         return cursor.fetchall()
 
 
 @lru_cache(maxsize=8)
-def _compiled(using: str, vendor: str) -> tuple[str, tuple[Any, ...]]:
-    """SQL and parameters, with a stand-in for the key."""
-    return _query(_KEY).using(using).query.get_compiler(using).as_sql()
+def _compiled(using: str, vendor: str, capped: bool) -> tuple[str, tuple[Any, ...]]:
+    """SQL and parameters, with stand-ins for the key and for where the days of the cap begin."""
+    return _query(_KEY, capped).using(using).query.get_compiler(using).as_sql()
 
 
-def _query(key: str) -> models.QuerySet[Any, Any]:
+def _query(key: str, capped: bool) -> models.QuerySet[Any, Any]:
     """Rows of events (kind, item, time, -, -, -, order), of the visitor (-, merged into, until, excluded, segment,
-    past, -), and of the release (-, pk, -, -, -, -, digest).
+    past, -), of the release (-, pk, -, -, -, -, digest), and of offers (-, times seen, last click, -, -, -, item).
     """
     visitor = Visitor.objects.filter(key=key).order_by()
     own = visitor.values_list(
@@ -138,7 +157,24 @@ def _query(key: str) -> models.QuerySet[Any, Any]:
         *nothing.values(),
         "release__digest",
     )
-    return own.union(events, release, all=True)
+    if not capped:
+        return own.union(events, release, all=True)
+    shown = (
+        Impression.objects.filter(visitor_id=Subquery(visitor.values("pk")), time__gte=storable(_SINCE))
+        .order_by()
+        .values("item__external_id")
+        .annotate(seen=Count("pk"), last=Max("clicked"))
+        .values_list(
+            Value(_IGNORED, TextField()),
+            "seen",
+            "last",
+            nothing["excluded"],
+            nothing["segment"],
+            nothing["past"],
+            "item__external_id",
+        )
+    )
+    return own.union(events, release, shown, all=True)
 
 
 _EMPTY: dict[str, models.Field[Any, Any]] = {

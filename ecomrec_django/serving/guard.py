@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from ..catalog.adapter import Catalog
 from ..strategies.base import Anchor, Offer, Reason, Strategy
 from .page import Page
+from .rulebook import NO_TERMS
+from .terms import Live, Terms
 
 
 class Kept(NamedTuple):
@@ -39,10 +42,11 @@ class Guard:
     """Checks offers, best first.
 
     Rules, in order: ``blocked`` · ``anchor`` · ``in_cart`` · ``shown`` (in another block of the page) · ``same_aisle``
-    (beside several anchors), all of which need no live product; then ``missing`` (gone, or not visible to this
-    customer) · ``unavailable`` · ``no_price`` · ``aisle_full`` (beside several anchors, or none) · the strategy's own,
-    beside those anchors whose lists hold the offer. A pin is the merchant's word: neither the strategy's rules nor the
-    aisles bind it.
+    (beside several anchors) · the merchant's that need no live product, as none of these does; then ``missing`` (gone,
+    or not visible to this customer) · ``unavailable`` · ``no_price`` · the merchant's others · ``aisle_full`` (beside
+    several anchors, or none) · ``out_of_band`` (of the arm of an experiment) · the strategy's own, beside those anchors
+    whose lists hold the offer. A pin is the merchant's word: neither the strategy's rules nor the aisles nor an arm's
+    band bind it.
     """
 
     page: Page
@@ -54,6 +58,10 @@ class Guard:
     blocked: frozenset[str] = frozenset()
     # Whether a block is of the whole shop, so that one shelf must not fill it.
     whole_shop: bool = False
+    # The merchant's rules that hold here.
+    terms: Terms = NO_TERMS
+    # Lowest and highest price against each anchor's.
+    band: tuple[float, float] | None = None
     kept: list[Kept] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     _in_aisle: Counter[int] = field(default_factory=Counter)
@@ -75,6 +83,8 @@ class Guard:
                 rule = "shown"
             elif offer.aisle in aisles and offer.reason is not Reason.PINNED:
                 rule = "same_aisle"
+            else:
+                rule = self.terms.broken(offer.item)
             found.append(Candidate(offer, rule))
         return found
 
@@ -107,11 +117,27 @@ class Guard:
         # A shop of articles or adverts has no prices; elsewhere none means that it cannot be bought.
         if price is None and catalog.price_field is not None:
             return "no_price"
+        if self.terms.rules and (broken := self.terms.broken(offer.item, live_of(catalog, product, price))):
+            return broken
         if offer.reason is not Reason.PINNED:
             if self._bounds_aisles and offer.aisle and self._in_aisle[offer.aisle] >= (self.strategy.per_aisle or 0):
                 return "aisle_full"
             if self.lists:
                 beside = [anchor for anchor in beside if offer.item in self.lists[anchor.item]]
+            if self.band is not None and not self._within_band(price, beside):
+                return "out_of_band"
             if broken := self.strategy.violation(beside, offer, None if price is None else float(price)):
                 return broken
         return Kept(offer, product, price)
+
+    def _within_band(self, price: Decimal | None, beside: Sequence[Anchor]) -> bool:
+        assert self.band is not None
+        low, high = self.band
+        return price is not None and all(
+            anchor.price is not None and low * anchor.price <= float(price) <= high * anchor.price for anchor in beside
+        )
+
+
+def live_of(catalog: Catalog, product: Any, price: Decimal | None) -> Live:
+    """A live product as the merchant's rules see it; they ask for its stock, too."""
+    return Live(price, catalog.stock_level(product))

@@ -16,13 +16,16 @@ from ..catalog.categories import digest_of
 from ..conf import conf
 from ..strategies.base import Anchor, Offer, Reason, Strategy, decode_offers
 from .failures import note_failure
-from .guard import Candidate, Guard, Kept, LeftOut
+from .guard import Candidate, Guard, Kept, LeftOut, live_of
 from .page import Page, page_of
 from .personal import personal
 from .reasons import sentence
 from .registry import strategy_named
+from .rotation import rotated
 from .stored import Stored, stored_for
+from .terms import Terms, facts_of
 from .tokens import seal_block
+from .variants import NOWHERE, Place
 
 MOST_ANCHORS = 50
 MOST_OFFERS = 20
@@ -55,6 +58,7 @@ class OfferBlock:
     release: int | None = None
     offers: list[BlockOffer] = field(default_factory=list)
     anchor: str = ""
+    place: Place = NOWHERE
 
     def __bool__(self) -> bool:
         return bool(self.offers)
@@ -64,7 +68,8 @@ class OfferBlock:
         """What a browser reports this block with; "" for an empty one."""
         if not self.offers:
             return ""
-        return seal_block(self.strategy, self.release, self.anchor, [offer.item for offer in self.offers])
+        items = [offer.item for offer in self.offers]
+        return seal_block(self.strategy, self.release, self.anchor, items, self.place.arm, self.place.slot)
 
 
 @dataclass(frozen=True)
@@ -94,23 +99,42 @@ def offers(
         page = page_of(request, catalog)
         if strategy_named(strategy).needs_anchor and anchors is None and not page.cart:
             strategy = FALLBACK if FALLBACK in conf.STRATEGIES else strategy
-        given = page.cart if anchors is None else list(anchors)
-        found = examine(page, strategy, given, conf.LIMIT if limit is None else limit, category)
-        kept = [present(catalog, request, one) for one in found.kept]
-        block = OfferBlock(strategy, found.release, kept, "" if anchors is None else _only(catalog, given))
-        page.shown.update(offer.item for offer in block.offers)
+        block = block_of(page, strategy, anchors, limit, category)
+        page.show(offer.item for offer in block.offers)
     except Exception as error:
         note_failure(strategy, error)
         return OfferBlock(strategy)
     return block
 
 
-def examine(page: Page, strategy: str, anchors: Iterable[Any], limit: int, category: Any = None) -> Examination:
+def block_of(
+    page: Page,
+    strategy: str,
+    anchors: Iterable[Any] | None,
+    limit: int | None,
+    category: Any = None,
+    place: Place = NOWHERE,
+) -> OfferBlock:
+    """As `offers`, but raising what fails, and without claiming its offers for the page."""
+    given = page.cart if anchors is None else list(anchors)
+    found = examine(page, strategy, given, conf.LIMIT if limit is None else limit, category, place)
+    kept = [present(page.catalog, page.request, one) for one in found.kept]
+    return OfferBlock(strategy, found.release, kept, "" if anchors is None else _only(page.catalog, given), place)
+
+
+def examine(
+    page: Page,
+    strategy: str,
+    anchors: Iterable[Any],
+    limit: int,
+    category: Any = None,
+    place: Place = NOWHERE,
+) -> Examination:
     """The guard's verdicts, best candidate first, until ``limit`` are kept. Raises what the shop or database raises.
 
     The stored lists and the live products cost a query each. Where a cache knows the lists, few products are read at
     first, and the others only if those do not fill the block: two queries again. A shopper who agreed to be known costs
-    a third, once a page.
+    a third, once a page; rules about categories, brands, attributes or margins one for the items they are asked about.
     """
     rules = strategy_named(strategy)
     given = anchors_by_id(page.catalog, anchors) if rules.needs_anchor else {}
@@ -119,24 +143,49 @@ def examine(page: Page, strategy: str, anchors: Iterable[Any], limit: int, categ
     else:
         digest = digest_of(page.catalog.category_path(category)) if category else ""
         stored, cached = stored_for(strategy, [digest], general=True)
-    segment = page.customer.segment if asks_segment(stored) and page.customer is not None else None
+    asked = page.rulebook.asks_segment or asks_segment(stored)
+    segment = page.customer.segment if asked and page.customer is not None else None
     guard = guard_of(page, rules, stored, given, segment)
-    wanted = guard.sift(candidates(stored, segment, _personally(page, rules, stored, list(given))))
+    guard.band = place.variant.band
+    personally = _personally(page, rules, stored, list(given), place)
+    listed: Sequence[Offer] = candidates(stored, segment, personally)
+    guard.terms = terms_of(page.rulebook.terms(strategy, place.slot, segment or 0), listed, given)
     unknown = [item for item, product in given.items() if product is None]
     live: dict[str, Any] = {}
-    for some in _windows(wanted, limit + limit // 2 if cached else MOST_AT_ONCE):
+    if guard.terms.boosts_live:
+        live = _live_of_first(page, guard.sift(listed), unknown)
+        told = {item: live_of(page.catalog, one, page.catalog.price(one, page.request)) for item, one in live.items()}
+        listed = guard.terms.boosted(listed, told)
+    else:
+        listed = guard.terms.boosted(listed)
+    # Only what is ordered for who asks looks who it is.
+    wanted = guard.sift(rotated(listed, page.ignored) if rules.task else listed)
+    for some in _windows(wanted, limit + limit // 2 if cached and not live else MOST_AT_ONCE):
         if not some or len(guard.kept) >= limit:
             break
-        if needed := [offer.item for offer, rule in some if rule is None]:
+        if needed := [offer.item for offer, rule in some if rule is None and offer.item not in live]:
             live |= page.catalog.in_bulk([*needed, *unknown], page.request)
-            given |= {item: live.get(item) for item in unknown}
-            unknown = []
+        given |= {item: live.get(item) for item in unknown}
+        unknown = []
         guard.choose(some, live, beside(page, given, stored), limit)
     return Examination(release_of(stored), guard.kept, guard.left_out)
 
 
+def terms_of(terms: Terms, listed: Sequence[Offer], anchors: Iterable[str]) -> Terms:
+    """The merchant's rules that hold beside ``anchors``, with what they need to know of the offers."""
+    if not terms.asks_mirror:
+        return terms
+    beside = list(anchors)
+    return terms.beside(beside, facts_of([*beside, *(offer.item for offer in listed)]))
+
+
+def _live_of_first(page: Page, wanted: list[Candidate], unknown: Sequence[str]) -> dict[str, Any]:
+    first, _ = _windows(wanted, MOST_AT_ONCE)
+    return page.catalog.in_bulk([*(one.offer.item for one in first if one.rule is None), *unknown], page.request)
+
+
 def _personally(
-    page: Page, rules: Strategy, stored: Mapping[str, Stored], anchors: Sequence[str]
+    page: Page, rules: Strategy, stored: Mapping[str, Stored], anchors: Sequence[str], place: Place
 ) -> Callable[[Sequence[Offer]], Sequence[Offer]]:
     """What orders a block's offers for who asks; leaves them as they are where nothing is known, or where it fails."""
 
@@ -148,7 +197,8 @@ def _personally(
             if not rules.needs_anchor and category is None and "" not in stored:
                 # A category that nothing is known of is not the whole shop.
                 return listed
-            found = personal(page.known, rules, anchors, listed, category)
+            dial = place.variant.discovery
+            found = personal(page.known, rules, anchors, listed, category, conf.DISCOVERY if dial is None else dial)
             return listed if found is None else found
         except Exception as error:
             note_failure("personal", error, "Offers are not personal")

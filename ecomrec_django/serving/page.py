@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from time import time
@@ -13,6 +14,8 @@ from .customer import Customer, customer_of
 from .failures import note_failure
 from .learned import model_of
 from .personal import Known
+from .rulebook import Rulebook, rulebook
+from .variants import Place
 
 
 @dataclass
@@ -20,6 +23,8 @@ class Page:
     catalog: Catalog
     request: HttpRequest | None
     shown: set[str] = field(default_factory=set)
+    # Slot -> how it is filled, for those asked so far.
+    places: dict[str, Place] = field(default_factory=dict)
     # Blocks rendered so far, so that each heading has an id of its own.
     blocks: int = 0
 
@@ -38,6 +43,20 @@ class Page:
         customer = self.customer
         model = model_of(customer.release, customer.digest) if customer is not None else None
         return Known(customer, model, time()) if customer is not None and model is not None else None
+
+    @cached_property
+    def rulebook(self) -> Rulebook:
+        """What the merchant laid down, the same for all blocks of a page. Where it cannot be read no block is shown."""
+        return rulebook()
+
+    @property
+    def ignored(self) -> Mapping[str, int]:
+        """External id -> how often who asks saw it lately without a click."""
+        return {} if self.customer is None else self.customer.ignored
+
+    def show(self, items: Iterable[str]) -> None:
+        """No other block of the page repeats these."""
+        self.shown.update(items)
 
     @cached_property
     def cart(self) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 
-from ..conf import conf
 from ..learning.artifact import Model
 from ..learning.fusion import Ranked, Ranker, ranked
 from ..learning.neighbours import among
@@ -49,11 +48,17 @@ class Known:
 
 
 def personal(
-    known: Known, strategy: Strategy, anchors: Sequence[str], listed: Sequence[Offer], category: int | None = None
+    known: Known,
+    strategy: Strategy,
+    anchors: Sequence[str],
+    listed: Sequence[Offer],
+    category: int | None,
+    dial: float,
 ) -> list[Offer] | None:
     """The offers of a block for one shopper, best first; None where nothing tells more than the list does.
 
     ``anchors`` are external ids, ``listed`` the anchors' offers; with ``category``, a Category.pk, offers are of it.
+    ``dial``: see ``ECOMREC["DISCOVERY"]``.
     """
     ranker = known.ranker(strategy)
     if ranker is None or not known.shopper.known:
@@ -75,7 +80,7 @@ def personal(
     items = np.unique(np.r_[items, of_list[of_list >= 0]])
     if not len(items):
         return listed
-    found = ranked(ranker, model.facts, known.shopper, beside.tolist(), known.day, conf.DISCOVERY, items)
+    found = ranked(ranker, model.facts, known.shopper, beside.tolist(), known.day, dial, items)
     own = dict(zip(of_list.tolist(), listed, strict=True))
     offers = [
         own[number]._replace(score=offer.score) if number in own else offer

@@ -1,4 +1,4 @@
-"""Tells the pages at once that a release was published or an override changed."""
+"""Tells the pages at once that a release was published, or an override, a rule or an experiment changed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 
-from ..models import Override, Publication
+from ..models import Arm, Experiment, Override, Publication, Rule
+from .rulebook import forget_rulebook
 from .stored import forget
 
 
@@ -16,7 +17,20 @@ def _forget(using: str, **kwargs: Any) -> None:
     transaction.on_commit(forget, using=using, robust=True)
 
 
+def _forget_rulebook(using: str, **kwargs: Any) -> None:
+    transaction.on_commit(forget_rulebook, using=using, robust=True)
+
+
+FORGOTTEN = {
+    Publication: _forget,
+    Override: _forget,
+    Rule: _forget_rulebook,
+    Experiment: _forget_rulebook,
+    Arm: _forget_rulebook,
+}
+
+
 def connect() -> None:
-    for model in (Publication, Override):
-        post_save.connect(_forget, model, dispatch_uid="ecomrec_forget_saved")
-        post_delete.connect(_forget, model, dispatch_uid="ecomrec_forget_deleted")
+    for model, forgets in FORGOTTEN.items():
+        post_save.connect(forgets, model, dispatch_uid="ecomrec_forget_saved")
+        post_delete.connect(forgets, model, dispatch_uid="ecomrec_forget_deleted")

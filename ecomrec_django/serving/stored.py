@@ -58,7 +58,7 @@ def stored_for(strategy: str, anchors: Sequence[str], general: bool = False) -> 
         return read(strategy, anchors), False
     try:
         cache = caches[conf.CACHE]
-        version = str(cache.get_or_set(VERSION_KEY, _new_version, None))
+        version = _version(cache, VERSION_KEY)
         keys = {anchor: _key(version, strategy, anchor, general) for anchor in anchors}
         cached = cache.get_many(keys.values())
         found = {anchor: Stored(*cached[key]) for anchor, key in keys.items() if key in cached}
@@ -69,17 +69,32 @@ def stored_for(strategy: str, anchors: Sequence[str], general: bool = False) -> 
     if not missing:
         return found, True
     fresh = read(strategy, missing)
-    seconds = min(conf.CACHE_SECONDS, LOCAL_SECONDS) if isinstance(cache, LocMemCache) else conf.CACHE_SECONDS
     try:
-        cache.set_many({keys[anchor]: tuple(stored) for anchor, stored in fresh.items()}, seconds)
+        cache.set_many({keys[anchor]: tuple(stored) for anchor, stored in fresh.items()}, seconds_kept())
     except Exception as error:
         note_failure("cache", error, "Offers are not kept in their cache")
     return found | fresh, False
 
 
-def forget() -> None:
+def forget(key: str = VERSION_KEY) -> None:
     """Let every page read anew: a release was published or rolled back, or an override changed."""
-    caches[conf.CACHE].set(VERSION_KEY, _new_version(), None)
+    caches[conf.CACHE].set(key, _new_version(), None)
+
+
+def cache_version(key: str) -> str:
+    """Changes with `forget`, in every process that shares the cache; "" without a cache that can be read, which
+    `stored_for` notes."""
+    try:
+        return _version(caches[conf.CACHE], key) if conf.CACHE_SECONDS else ""
+    except Exception:
+        return ""
+
+
+def seconds_kept() -> int:
+    """For how long what was read may be kept without asking again."""
+    if isinstance(caches[conf.CACHE], LocMemCache):
+        return min(conf.CACHE_SECONDS, LOCAL_SECONDS)
+    return int(conf.CACHE_SECONDS)
 
 
 def read_general(strategy: str, digests: Iterable[str]) -> dict[str, Stored]:
@@ -218,6 +233,10 @@ def _key(version: str, strategy: str, anchor: str, general: bool) -> str:
     sort = "general" if general else "beside"
     # An external id may hold what a cache key may not.
     return f"ecomrec:{version}:{strategy}:{sort}:{hashlib.md5(anchor.encode(), usedforsecurity=False).hexdigest()}"
+
+
+def _version(cache: Any, key: str) -> str:
+    return str(cache.get_or_set(key, _new_version, None))
 
 
 def _new_version() -> str:

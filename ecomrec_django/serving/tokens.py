@@ -15,7 +15,8 @@ _ITEM_SALT = "ecomrec_django.item"
 
 
 class SealedBlock(NamedTuple):
-    """What one rendering of a block showed. ``nonce`` names the rendering; ``arm`` is "" outside of experiments.
+    """What one rendering of a block showed. ``nonce`` names the rendering; ``arm`` is "" outside of experiments, and
+    ``slot`` outside of slots.
 
     ``anchor`` is the external id of the product that the block stands beside, "" beside a cart or several products;
     ``items`` are the external ids of the offers, in the order of their places.
@@ -27,11 +28,12 @@ class SealedBlock(NamedTuple):
     arm: str
     anchor: str
     items: list[str]
+    slot: str = ""
 
 
-def seal_block(strategy: str, release: int | None, anchor: str, items: list[str], arm: str = "") -> str:
+def seal_block(strategy: str, release: int | None, anchor: str, items: list[str], arm: str = "", slot: str = "") -> str:
     """The token of one rendering of a block: letters, digits, ``-``, ``_`` and ``:``."""
-    block = SealedBlock(secrets.token_urlsafe(9), strategy, release, arm, anchor, items)
+    block = SealedBlock(secrets.token_urlsafe(9), strategy, release, arm, anchor, items, slot)
     return signing.TimestampSigner(salt=_BLOCK_SALT).sign_object(block)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from django import template
 from django.conf import settings
 from django.db.models import Model
+from django.http import HttpRequest
 from django.template import engines
 from django.template.loader import select_template
 from django.templatetags.static import static
@@ -20,8 +21,9 @@ from django.utils.translation import gettext, gettext_noop
 
 from ..conf import conf
 from ..serving.failures import note_failure
-from ..serving.offers import offers
+from ..serving.offers import OfferBlock, offers
 from ..serving.page import page_of
+from ..serving.slots import slot_offers
 from ..serving.tokens import seal_item
 from ..tracking.cleaning import clean_item
 
@@ -51,6 +53,22 @@ def similar(context: template.Context, subject: Any, limit: int | None = None, t
 def for_you(context: template.Context, category: Any = None, limit: int | None = None, title: str | None = None) -> str:
     """What this shopper may want, of a category of the shop or of all of it; bestsellers for who is not known."""
     return block(context, "for_you", (), limit, title, category)
+
+
+@register.simple_tag(takes_context=True)
+def slot(
+    context: template.Context,
+    name: str,
+    subject: Any = (),
+    category: Any = None,
+    limit: int | None = None,
+    title: str | None = None,
+) -> str:
+    """What fills a place of ``ECOMREC["SLOTS"]``: ``{% slot "product" product %}``, ``{% slot "cart" cart %}``."""
+    request = _request(context, "slot")
+    if request is None:
+        return mark_safe("")
+    return rendered(request, slot_offers(request, name, anchors_of(subject), category, limit), title)
 
 
 @register.simple_tag
@@ -101,42 +119,62 @@ def block(
     category: Any = None,
 ) -> SafeString:
     """The rendered block; empty if nothing sound is left or something fails."""
-    request = context.get("request")
+    request = _request(context, strategy)
     if request is None:
-        logger.warning('{%% %s %%} needs the request: add the "request" context processor.', strategy)
         return mark_safe("")
     try:
         found = offers(request, strategy, anchors_of(subject), limit, category)
-        if not found:
-            return mark_safe("")
+    except Exception as error:
+        note_failure(strategy, error)
+        return mark_safe("")
+    # The title given is not that of a block which stands in for another.
+    return rendered(request, found, title if found.strategy == strategy else None)
+
+
+def rendered(request: HttpRequest, found: OfferBlock, title: str | None) -> SafeString:
+    """A block as HTML; empty for an empty one, or if something fails."""
+    if not found:
+        return mark_safe("")
+    try:
         page = page_of(request, conf.CATALOG())
         page.blocks += 1
-        if found.strategy != strategy:
-            # The title given is that of the block which this one stands in for.
-            title = None
+        layout = found.place.variant.layout
         content = {
             "block": found,
             "title": title or gettext(TITLES.get(found.strategy, "For you")),
             "heading_id": f"ecomrec-{found.strategy}-{page.blocks}",
-            "offer_template": template_of(found.strategy, "offer.html"),
+            "offer_template": template_of(found.strategy, "offer.html", layout),
         }
-        return template_of(found.strategy, "block.html").render(content, request)
+        return template_of(found.strategy, "block.html", layout).render(content, request)
     except Exception as error:
-        note_failure(strategy, error)
+        note_failure(found.strategy, error)
         return mark_safe("")
 
 
-def template_of(strategy: str, name: str) -> Any:
-    """The strategy's own template where there is one, or that of all; chosen once a process, unless in DEBUG."""
+def _request(context: template.Context, tag: str) -> HttpRequest | None:
+    request: HttpRequest | None = context.get("request")
+    if request is None:
+        logger.warning('{%% %s %%} needs the request: add the "request" context processor.', tag)
+    return request
+
+
+def template_of(strategy: str, name: str, layout: str = "") -> Any:
+    """The layout's own template where there is one, else the strategy's, or that of all; chosen once a process, unless
+    in DEBUG."""
     if settings.DEBUG:
-        return select_template([f"ecomrec/{strategy}/{name}", f"ecomrec/{name}"])
-    return _chosen(tuple(engines.all()), strategy, name)
+        return select_template(_names(strategy, name, layout))
+    return _chosen(tuple(engines.all()), strategy, name, layout)
 
 
 @lru_cache(maxsize=64)
-def _chosen(loaded: tuple[Any, ...], strategy: str, name: str) -> Any:
+def _chosen(loaded: tuple[Any, ...], strategy: str, name: str, layout: str) -> Any:
     """``loaded``, the template engines, are made anew where the settings change."""
-    return select_template([f"ecomrec/{strategy}/{name}", f"ecomrec/{name}"])
+    return select_template(_names(strategy, name, layout))
+
+
+def _names(strategy: str, name: str, layout: str) -> list[str]:
+    own = [f"ecomrec/layouts/{layout}/{name}"] if layout else []
+    return [*own, f"ecomrec/{strategy}/{name}", f"ecomrec/{name}"]
 
 
 def anchors_of(subject: Any) -> list[Any] | None:

@@ -12,7 +12,7 @@ from functools import partial
 from hashlib import blake2b
 from typing import Any
 
-from ..models import Event, HeldEvent, Impression, Item, Kind
+from ..models import Arm, Event, Exposure, HeldEvent, Impression, Item, Kind
 from ..models.bulk import LOOKUP, Values, aware, chunks, insert, storable
 from ..privacy.erasure import erased
 from .cleaning import BURST, DUPLICATE, MINUTE, SKEW
@@ -23,7 +23,8 @@ from .visitors import VisitorIds
 
 EVENT = ("kind", "visitor", "item", "time", "quantity", "rating", "basket", "session", "policy", "key")
 HELD = ("external_id", "visitor", "kind", "time", "quantity", "rating", "policy", "key")
-IMPRESSION = ("visitor", "item", "anchor", "strategy", "release", "arm", "position", "time", "policy", "key")
+IMPRESSION = ("visitor", "item", "anchor", "slot", "strategy", "release", "arm", "position", "time", "policy", "key")
+EXPOSURE = ("arm", "visitor", "time", "segment", "propensity", "key")
 # Whose repetition within moments says nothing new. A cart filled piece by piece does.
 COLLAPSED = frozenset({Kind.VIEW_ITEM, Kind.SELECT_ITEM})
 # A queue may have held a page view for so long; older ones are no longer of the visit they claim.
@@ -78,6 +79,12 @@ def impression_key(shown: Shown, visitor: str, item: str) -> str:
     return blake2b("\0".join((shown.nonce, visitor, item)).encode(), digest_size=32).hexdigest()
 
 
+def exposure_key(arm: int, visitor: str, time: datetime) -> str:
+    """Exposure.key: one arm, one visitor, one day (UTC)."""
+    day = time.astimezone(UTC).date().isoformat()
+    return blake2b(f"exposure\0{arm}\0{visitor}\0{day}".encode(), digest_size=32).hexdigest()
+
+
 class _Intake:
     """One chunk on its way in. Counts are handed back, so that a transaction that fails counts nothing."""
 
@@ -95,6 +102,8 @@ class _Intake:
         if successors := {key: visitor.key for key, visitor in self._visitors.items() if visitor.key != key}:
             remembered = self._remembered(remembered, successors)
         agreed = [one for one in remembered if self._agreed(one)]
+        self._store_exposures([one for one in agreed if one.exposed])
+        agreed = [one for one in agreed if not one.exposed]
         self._find_items(agreed)
         shown = [one for one in agreed if one.kind is Kind.VIEW_ITEM_LIST]
         self._store_impressions(shown)
@@ -146,6 +155,7 @@ class _Intake:
                 self._pk(one),
                 self._items[one.item],
                 self._items.get(shown.anchor),
+                shown.slot,
                 shown.strategy,
                 shown.release,
                 shown.arm,
@@ -172,6 +182,24 @@ class _Intake:
         self._store_impressions([one for key, one in clicks.items() if key not in known])
         for key, one in clicks.items():
             Impression.objects.filter(key=key, clicked=None).update(clicked=storable(one.time))
+
+    def _store_exposures(self, observations: list[Observation]) -> None:
+        """The first of each visitor, arm and day; one of an arm that is no more says nothing."""
+        told = [(one, one.exposed) for one in observations if one.exposed]
+        arms = set(Arm.objects.filter(pk__in={exposed.arm for _, exposed in told}).values_list("pk", flat=True))
+        rows = [
+            (
+                exposed.arm,
+                self._pk(one),
+                self._values.time(one.time),
+                exposed.segment,
+                exposed.propensity,
+                exposure_key(exposed.arm, one.visitor, one.time),
+            )
+            for one, exposed in told
+            if exposed.arm in arms
+        ]
+        insert(Exposure, EXPOSURE, rows, ignore=True)
 
     # -- events -----------------------------------------------------------------------------------------------------
 

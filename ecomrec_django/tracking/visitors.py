@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.crypto import salted_hmac
 
 from ..learning.past import Past
-from ..models import Event, GuestOrder, HeldEvent, Impression, Profile, Visitor
+from ..models import Event, Exposure, GuestOrder, HeldEvent, Impression, Profile, Visitor
 from ..models.bulk import LOOKUP, aware, chunks
 from .retry import persistently
 
@@ -167,7 +167,7 @@ def _merge(key: str, account: str) -> bool:
     # The update decides between two logins at the same time: one of them finds the row taken.
     if pk is None or not free.update(merged_into=into):
         return False
-    for model in (Event, HeldEvent, Impression, GuestOrder):
+    for model in (Event, HeldEvent, Impression, Exposure, GuestOrder):
         model._default_manager.filter(visitor=pk).update(visitor=into)
     _merge_profiles(pk, into)
     return True

@@ -23,7 +23,7 @@ def release(host):
 def test_offers_come_with_all_a_page_needs(client, release):
     answer = client.get(URL, {"item": "1", "limit": "1"}).json()
     shown = open_block(answer.pop("token"))
-    assert shown[1:] == ("bought_with", release.pk, "", "1", ["2"])
+    assert shown[1:] == ("bought_with", release.pk, "", "1", ["2"], "")
     assert answer == {
         "strategy": "bought_with",
         "release": release.pk,
@@ -96,7 +96,7 @@ def items(client, url=FOR_YOU, **query):
 def test_for_you_needs_no_item_and_says_what_everybody_buys_to_who_is_not_known(client, release):
     answer = client.get(FOR_YOU, {"limit": "1"}).json()
     assert (answer["strategy"], answer["release"]) == ("for_you", release.pk)
-    assert open_block(answer["token"])[1:] == ("for_you", release.pk, "", "", ["4"])
+    assert open_block(answer["token"])[1:] == ("for_you", release.pk, "", "", ["4"], "")
     assert [(offer["item"], offer["title"], offer["url"]) for offer in answer["offers"]] == [
         ("4", "Title 4", "/product/4/")
     ]

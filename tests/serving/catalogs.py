@@ -57,6 +57,11 @@ class Any(Strategy):
         raise AssertionError("not trained here")
 
 
+class AnyPersonal(Any):
+    per_aisle = None
+    task = "bought_with"
+
+
 class AtMostDouble(Any):
     name = "upgrade_to"
 

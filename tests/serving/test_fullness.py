@@ -15,6 +15,7 @@ from ecomrec_django.serving.page import Page
 from ecomrec_django.strategies.base import Offer, Reason
 from ecomrec_django.testing import override_ecomrec, publish_offers
 from tests.hosts.models import IntegerProduct
+from tests.rules import rules_known
 
 from .catalogs import CartCatalog
 
@@ -77,7 +78,7 @@ def test_a_block_is_as_full_as_the_rules_allow(aisles, lists, stock, cart, shown
         request = RequestFactory().get("/")
         request.cart_ids = list(map(str, cart))
         page = Page(CartCatalog(), request, shown=set(map(str, shown)))
-        with override_ecomrec(CACHE_SECONDS=seconds), CaptureQueriesContext(connection) as queries:
+        with override_ecomrec(CACHE_SECONDS=seconds), rules_known(), CaptureQueriesContext(connection) as queries:
             found = examine(page, "bought_with", map(str, lists), limit)
         assert [int(kept.offer.item) for kept in found.kept] == sound(lists, limit, stock, cart, shown)
         assert len(queries) <= (2 if len(lists) <= 3 else 3)
@@ -109,5 +110,5 @@ def test_candidates_in_the_cart_cost_no_query(host, django_assert_num_queries):
     request = RequestFactory().get("/")
     request.cart_ids = ["2", "3"]
     cache.clear()
-    with django_assert_num_queries(1):
+    with rules_known(), django_assert_num_queries(1):
         assert not offers(request, "bought_with", ["1"])

@@ -18,6 +18,7 @@ from ecomrec_django.serving.tokens import open_block
 from ecomrec_django.strategies.base import Offer, Reason, encode_offers
 from ecomrec_django.testing import override_ecomrec, publish_offers
 from tests.hosts.models import IntegerProduct, SlugProduct, UUIDProduct
+from tests.rules import rules_known
 
 from .catalogs import CartCatalog
 from .shoppers import asking, remember
@@ -301,7 +302,7 @@ class TestBesideAnEmptyCart:
         block = offers(request_, strategy)
         assert block.strategy == "for_you"
         assert [offer.item for offer in block.offers] == ["5", "6"]
-        assert open_block(block.token)[1:] == ("for_you", block.release, "", "", ["5", "6"])
+        assert open_block(block.token)[1:] == ("for_you", block.release, "", "", ["5", "6"], "")
 
     def test_and_beside_a_full_one_what_goes_with_it(self, request_):
         request_.cart_ids = ["1"]
@@ -333,7 +334,7 @@ class TestForYouOfAKnownShopper:
         publish_offers({"for_you": {"": ["5"], "Food > Milk": ["6"]}})
         asked = []
 
-        def personal(known, rules, anchors, listed, category):
+        def personal(known, rules, anchors, listed, category, dial):
             asked.append(category and Category.objects.get(pk=category).path)
             return [Offer("9", 1.0, Reason.AGAIN, 0, ()), *listed]
 
@@ -366,7 +367,7 @@ def test_keys_of_any_kind_work(host, request_, name):
 
 def test_without_a_cache_the_database_is_read_each_time(host, django_assert_num_queries):
     publish("2")
-    with override_ecomrec(CACHE_SECONDS=0), django_assert_num_queries(4):
+    with override_ecomrec(CACHE_SECONDS=0), rules_known(), django_assert_num_queries(4):
         assert shown(RequestFactory().get("/")) == shown(RequestFactory().get("/")) == ["2"]
 
 

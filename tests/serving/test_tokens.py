@@ -16,7 +16,7 @@ IDS = st.text(min_size=1, max_size=128)
 @given(st.integers(1, 2**62) | st.none(), st.just("") | IDS, st.lists(IDS, max_size=20))
 def test_what_is_sealed_is_opened_again_under_a_name_of_its_own(release, anchor, items):
     first, second = (open_block(seal_block("bought_with", release, anchor, items)) for _ in range(2))
-    assert first[1:] == second[1:] == ("bought_with", release, "", anchor, items)
+    assert first[1:] == second[1:] == ("bought_with", release, "", anchor, items, "")
     assert first.nonce != second.nonce
 
 
@@ -60,7 +60,7 @@ def test_only_a_block_beside_one_product_names_its_anchor(host, rf, anchors, anc
     request = rf.get("/")
     request.cart_ids = ["1"]
     block = offers(request, "bought_with", anchors)
-    assert open_block(block.token)[1:] == ("bought_with", release.pk, "", anchor, ["2", "3"])
+    assert open_block(block.token)[1:] == ("bought_with", release.pk, "", anchor, ["2", "3"], "")
     assert block.token == block.token
 
 

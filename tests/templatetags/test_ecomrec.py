@@ -17,6 +17,7 @@ from ecomrec_django.serving.tokens import open_block, open_item
 from ecomrec_django.testing import override_ecomrec, publish_offers
 from ecomrec_django.tracking.middleware import TrackingMiddleware
 from tests.hosts.models import IntegerProduct
+from tests.rules import rules_known
 from tests.serving.shoppers import asking, remember
 
 
@@ -111,7 +112,7 @@ def test_without_a_request_nothing_is_rendered_and_the_log_says_why(caplog):
 def test_a_block_carries_its_token_and_each_offer_its_place(request_):
     html = render("{% bought_with '1' %}", request=request_)
     token = re.search(r'<section [^>]*data-ecomrec-block="([^"]+)"', html)[1]
-    assert open_block(token)[1:] == ("bought_with", Release.objects.get().pk, "", "1", ["2", "3"])
+    assert open_block(token)[1:] == ("bought_with", Release.objects.get().pk, "", "1", ["2", "3"], "")
     places = re.findall(r'<li [^>]*data-ecomrec-offer="(\d)".*?/product/(\d)/', html, re.DOTALL)
     assert places == [("1", "2"), ("2", "3")]
 
@@ -194,7 +195,7 @@ class TestForYou:
         assert products(html) == ["2", "3", "4"]
         assert "For you</h2>" in html
         assert open_block(re.search(r'data-ecomrec-block="([^"]+)"', html)[1])[1:] == (
-            "for_you", Release.objects.latest("pk").pk, "", "", ["2", "3", "4"]
+            "for_you", Release.objects.latest("pk").pk, "", "", ["2", "3", "4"], ""
         )  # fmt: skip
 
     @pytest.mark.parametrize(
@@ -246,10 +247,10 @@ class TestForYou:
             answer = self.page("{% for_you %}", asking())
         assert answer["Vary"] == "Cookie"
         assert "private" in answer["Cache-Control"]
-        with override_ecomrec(CACHE_SECONDS=0), django_assert_num_queries(3 + 2):
+        with override_ecomrec(CACHE_SECONDS=0), rules_known(), django_assert_num_queries(3 + 2):
             self.page("{% for_you %}{% for_you 'Home' %}", asking())
         # The lists are cached by now.
-        with django_assert_num_queries(2):
+        with rules_known(), django_assert_num_queries(2):
             self.page("{% for_you %}", asking())
 
     def test_costs_two_queries_for_who_agreed_and_has_no_name_yet(self, django_assert_num_queries):

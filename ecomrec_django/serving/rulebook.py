@@ -1,0 +1,130 @@
+"""The merchant's rules and running experiments, kept in each process: a page reads them without a query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Lock
+from time import monotonic
+
+from django.db.models import Q
+
+from ..errors import EcomrecError
+from ..models import Experiment, Rule
+from .failures import note_failure
+from .stored import LOCAL_SECONDS, cache_version, forget, seconds_kept
+from .terms import Term, Terms
+from .variants import Variant, slot_variant
+
+VERSION_KEY = "ecomrec:rulebook"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A running experiment: its arms by Arm.pk as text, ``holdout_arm`` "" for none. ``shares``: what each gets outside
+    of the holdout, by Segment.pk, 0 for all other segments."""
+
+    number: int
+    # Share of the visitors who see nothing.
+    holdout: float
+    holdout_arm: str
+    arms: Mapping[str, Variant]
+    shares: Mapping[int, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """All active rules, and the running experiment of each slot."""
+
+    rules: tuple[Term, ...] = ()
+    trials: Mapping[str, Trial] | None = None
+
+    def terms(self, strategy: str, slot: str = "", segment: int = 0, now: datetime | None = None) -> Terms:
+        """The rules in force in such a block."""
+        if not self.rules:
+            return NO_TERMS
+        now = now or datetime.now(UTC)
+        return Terms(tuple(rule for rule in self.rules if rule.holds(strategy, slot, segment, now)))
+
+    @property
+    def asks_segment(self) -> bool:
+        return any(rule.segment for rule in self.rules)
+
+    def trial(self, slot: str) -> Trial | None:
+        return (self.trials or {}).get(slot)
+
+
+NO_TERMS = Terms()
+EMPTY = Rulebook()
+
+
+class _Kept:
+    """The rulebook of this process, the cache's version that it belongs to, and when it was read."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.book: Rulebook | None = None
+        self.version = ""
+        self.until = 0.0
+
+
+_kept = _Kept()
+
+
+def rulebook() -> Rulebook:
+    """What holds now. Read anew when a rule or experiment was saved, as soon as the cache tells, or after a while."""
+    version = cache_version(VERSION_KEY)
+    if _kept.book is not None and version == _kept.version and monotonic() < _kept.until:
+        return _kept.book
+    with _kept.lock:
+        if _kept.book is None or version != _kept.version or monotonic() >= _kept.until:
+            keep(_read(), version)
+        assert _kept.book is not None
+        return _kept.book
+
+
+def keep(book: Rulebook, version: str | None = None) -> None:
+    """Let this process's pages see ``book``, until the next change or the end of its time."""
+    _kept.version = cache_version(VERSION_KEY) if version is None else version
+    _kept.until = monotonic() + (seconds_kept() or LOCAL_SECONDS)
+    _kept.book = book
+
+
+def forget_rulebook() -> None:
+    """Let every page read it anew: a rule or an experiment changed."""
+    _kept.book = None
+    forget(VERSION_KEY)
+
+
+def _read() -> Rulebook:
+    now = datetime.now(UTC)
+    rules = Rule.objects.filter(Q(ends=None) | Q(ends__gt=now), active=True).select_related("category", "beside")
+    running = Experiment.objects.filter(status=Experiment.Status.RUNNING).order_by("pk").prefetch_related("arms")
+    trials: dict[str, Trial] = {}
+    for experiment in running:
+        try:
+            trials.setdefault(experiment.slot, trial_of(experiment))
+        except EcomrecError as error:
+            # Its slot is shown as the settings say.
+            note_failure("experiment", error, f"Experiment {experiment.pk} is left out")
+    return Rulebook(tuple(Term.of(rule) for rule in rules.order_by("pk")), trials)
+
+
+def trial_of(experiment: Experiment) -> Trial:
+    """Raises DataError or ConfigurationError for arms whose options no longer make sense."""
+    base = slot_variant(experiment.slot)
+    arms: dict[str, Variant] = {}
+    shares: dict[int, dict[str, float]] = {0: {}}
+    holdout_arm = ""
+    for arm in experiment.arms.all():
+        name = str(arm.pk)
+        if arm.is_holdout:
+            holdout_arm = name
+            continue
+        arms[name] = base.changed(arm.options)
+        shares[0][name] = float(arm.weight)
+        if experiment.mode == Experiment.Mode.BANDIT or experiment.fallen_back:
+            for segment, share in arm.shares.items():
+                shares.setdefault(int(segment), {})[name] = float(share)
+    return Trial(experiment.pk, experiment.holdout if holdout_arm else 0.0, holdout_arm, arms, shares)

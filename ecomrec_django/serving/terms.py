@@ -1,0 +1,223 @@
+"""A merchant's rules as a page applies them: which hold here and now, and what they say of an offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from ..models import Item, Rule
+from ..models.bulk import LOOKUP, aware, chunks
+from ..models.catalog import CATEGORY_SEPARATOR
+from ..strategies.base import Offer, Reason
+
+
+class Facts(NamedTuple):
+    """What the mirror says of an item; ``category`` is a Category.path, "" for none."""
+
+    category: str
+    brand: str
+    attributes: Mapping[str, str]
+    cost: Decimal | None
+    price: Decimal | None
+
+
+NOTHING = Facts("", "", {}, None, None)
+
+
+class Live(NamedTuple):
+    """What the shop says of a product at this moment; None: unknown."""
+
+    price: Decimal | None
+    stock: int | None
+
+
+@dataclass(frozen=True)
+class Term:
+    """One `Rule`, as far as a page needs it. ``beside`` and ``category`` are Category.paths, ``segment`` a Segment.pk;
+    "" and 0 where the rule leaves them open."""
+
+    number: int
+    name: str
+    action: str
+    factor: float
+    strategy: str
+    slot: str
+    beside: str
+    segment: int
+    category: str
+    brand: str
+    attribute: str
+    value: str
+    price: tuple[Decimal | None, Decimal | None]
+    margin: tuple[float | None, float | None]
+    stock: tuple[int | None, int | None]
+    starts: datetime | None
+    ends: datetime | None
+
+    @classmethod
+    def of(cls, rule: Rule) -> Term:
+        """Of a rule with its ``category`` and ``beside`` at hand; it need not be saved."""
+        return cls(
+            rule.pk or 0,
+            rule.name,
+            rule.action,
+            rule.factor,
+            rule.strategy,
+            rule.slot,
+            rule.beside.path if rule.beside is not None else "",
+            rule.segment_id or 0,
+            rule.category.path if rule.category is not None else "",
+            rule.brand.casefold(),
+            rule.attribute.casefold(),
+            rule.value.casefold(),
+            (rule.lowest_price, rule.highest_price),
+            (rule.lowest_margin, rule.highest_margin),
+            (rule.lowest_stock, rule.highest_stock),
+            aware(rule.starts) if rule.starts is not None else None,
+            aware(rule.ends) if rule.ends is not None else None,
+        )
+
+    @property
+    def asks_live(self) -> bool:
+        """Whether it needs the product as it is now."""
+        return _bounds(self.price) or _bounds(self.margin) or _bounds(self.stock)
+
+    @property
+    def asks_mirror(self) -> bool:
+        """Whether it needs what the mirror says of offers or anchors."""
+        return bool(self.category or self.brand or self.attribute or self.beside) or _bounds(self.margin)
+
+    def holds(self, strategy: str, slot: str, segment: int, now: datetime) -> bool:
+        """Whether it is in force in such a block, whatever it stands beside."""
+        return (
+            self.strategy in ("", strategy)
+            and self.slot in ("", slot)
+            and self.segment in (0, segment)
+            and (self.starts is None or self.starts <= now)
+            and (self.ends is None or now < self.ends)
+        )
+
+    def fits(self, facts: Facts, live: Live | None) -> bool | None:
+        """Whether an offer meets all conditions; None where that turns on its live product, which is not given."""
+        if self.category and not within(facts.category, self.category):
+            return False
+        if self.brand and facts.brand.casefold() != self.brand:
+            return False
+        if self.attribute and not self._has_attribute(facts.attributes):
+            return False
+        if not self.asks_live:
+            return True
+        if live is None:
+            return None
+        return (
+            _lies(live.price, self.price)
+            and _lies(margin(live.price, facts.cost), self.margin)
+            and _lies(live.stock, self.stock)
+        )
+
+    def _has_attribute(self, attributes: Mapping[str, str]) -> bool:
+        values = [text for name, text in attributes.items() if name.casefold() == self.attribute]
+        return any(not self.value or str(text).casefold() == self.value for text in values)
+
+
+def within(path: str, category: str) -> bool:
+    """Whether a category's ``path`` is ``category`` or lies below it."""
+    return path == category or path.startswith(category + CATEGORY_SEPARATOR)
+
+
+def margin(price: Decimal | None, cost: Decimal | None) -> float | None:
+    """Share of the price that is left."""
+    return float((price - cost) / price) if price and cost is not None else None
+
+
+def _bounds(limits: tuple[Any, Any]) -> bool:
+    return limits != (None, None)
+
+
+def _lies(value: Any, limits: tuple[Any, Any]) -> bool:
+    """What is not known lies nowhere."""
+    low, high = limits
+    if low is None and high is None:
+        return True
+    return value is not None and (low is None or value >= low) and (high is None or value <= high)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The rules in force in one block, and what the mirror says of the items that they are asked about."""
+
+    rules: tuple[Term, ...] = ()
+    facts: Mapping[str, Facts] | None = None
+
+    @property
+    def asks_mirror(self) -> bool:
+        return any(rule.asks_mirror for rule in self.rules)
+
+    @property
+    def boosts_live(self) -> bool:
+        """Whether an order depends on live products."""
+        return any(rule.action == Rule.Action.BOOST and rule.asks_live for rule in self.rules)
+
+    def beside(self, anchors: Iterable[str], facts: Mapping[str, Facts]) -> Terms:
+        """Those that hold beside these anchors; ``facts`` by external id."""
+        paths = [facts.get(anchor, NOTHING).category for anchor in anchors]
+        kept = [rule for rule in self.rules if not rule.beside or any(within(path, rule.beside) for path in paths)]
+        return Terms(tuple(kept), facts)
+
+    def broken(self, item: str, live: Live | None = None) -> str | None:
+        """The rule that an offer breaks, in words; None if it breaks none, or may yet, where ``live`` is not given."""
+        facts = self._facts(item)
+        allowed: list[bool | None] = []
+        for rule in self.rules:
+            if rule.action == Rule.Action.HIDE and rule.fits(facts, live):
+                return f"hidden by “{rule.name}”"
+            if rule.action == Rule.Action.ONLY:
+                allowed.append(rule.fits(facts, live))
+        if allowed and not any(one is None or one for one in allowed):
+            names = ", ".join(f"“{rule.name}”" for rule in self.rules if rule.action == Rule.Action.ONLY)
+            return f"not among {names}"
+        return None
+
+    def factor(self, item: str, live: Live | None = None) -> float:
+        """By how much an offer is boosted: the product of the factors that fit it."""
+        facts, found = self._facts(item), 1.0
+        for rule in self.rules:
+            if rule.action == Rule.Action.BOOST and rule.fits(facts, live):
+                found *= rule.factor
+        return found
+
+    def boosted(self, offers: Sequence[Offer], live: Mapping[str, Live] | None = None) -> Sequence[Offer]:
+        """The same offers in the order of score · factor, pins first as they are.
+
+        The order given need not be that of the scores (a dial may have turned it): an offer counts with the greatest
+        score from its place on, so that without a boost nothing moves.
+        """
+        if not any(rule.action == Rule.Action.BOOST for rule in self.rules):
+            return offers
+        live = live or {}
+        worth, greatest = {}, float("-inf")
+        for offer in reversed(offers):
+            greatest = max(greatest, offer.score)
+            worth[offer.item] = greatest
+        pins = [offer for offer in offers if offer.reason is Reason.PINNED]
+        others = [offer for offer in offers if offer.reason is not Reason.PINNED]
+        others.sort(key=lambda offer: -worth[offer.item] * self.factor(offer.item, live.get(offer.item)))
+        return [*pins, *others]
+
+    def _facts(self, item: str) -> Facts:
+        return (self.facts or {}).get(item, NOTHING)
+
+
+def facts_of(items: Iterable[str]) -> dict[str, Facts]:
+    """What the mirror says of items by external id; one query for up to LOOKUP of them."""
+    found = {}
+    for some in chunks(sorted(set(items)), LOOKUP):
+        rows = Item.objects.filter(external_id__in=some).values_list(
+            "external_id", "category__path", "brand", "attributes", "cost", "price"
+        )
+        for name, category, brand, attributes, cost, price in rows:
+            found[name] = Facts(category or "", brand, attributes if isinstance(attributes, dict) else {}, cost, price)
+    return found
