@@ -7,6 +7,7 @@ from .offer_lists import OfferListAdmin
 from .omissions import HeldEventAdmin, OmissionAdmin
 from .overrides import OverrideAdmin
 from .releases import ReleaseAdmin
+from .rules import RuleAdmin
 from .runs import TrainingRunAdmin
 from .segments import SegmentAdmin
 
@@ -21,6 +22,7 @@ __all__ = [
     "OmissionAdmin",
     "OverrideAdmin",
     "ReleaseAdmin",
+    "RuleAdmin",
     "SegmentAdmin",
     "TrainingRunAdmin",
     "VisitorAdmin",
