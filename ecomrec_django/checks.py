@@ -20,7 +20,8 @@ from .tracking.sinks import Sink
 def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """ecomrec.E001 unknown key · E002 unusable catalog · E003 a dotted path that leads nowhere ·
     E004 a sink that lacks something · E005 a number of personal offers that makes no sense ·
-    E006 an amount of memory that is none · E008 a slot that cannot be filled · E009 a cap that makes no sense."""
+    E006 an amount of memory that is none · E007 a window of attribution that makes no sense ·
+    E008 a slot that cannot be filled · E009 a cap that makes no sense."""
     found: list[CheckMessage] = [
         Error(
             f'ECOMREC has no setting "{name}".',
@@ -40,6 +41,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
                 found += _check_sink(conf.SINK)
     found += _check_personal()
     found += _check_slots()
+    found += _check_counts()
     try:
         Ceiling(conf.DEEP_MEMORY)
     except DataError as error:
@@ -80,21 +82,37 @@ def _check_slots() -> list[CheckMessage]:
                 raise ConfigurationError(f"The name of the slot {name!r} has to have 1 to 32 characters.")
         except ConfigurationError as error:
             found.append(Error(str(error), id="ecomrec.E008"))
-    cap = conf.FREQUENCY_CAP
-    if cap is not None and not (
-        isinstance(cap, dict)
-        and cap.keys() == {"views", "days"}
-        and all(isinstance(one, int) and not isinstance(one, bool) and one >= 1 for one in cap.values())
-        and cap["days"] <= 365
-    ):
+    return found
+
+
+def _check_counts() -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    if conf.FREQUENCY_CAP is not None and not _counts(conf.FREQUENCY_CAP, {"views", "days"}):
         found.append(
             Error(
-                f'ECOMREC["FREQUENCY_CAP"] = {cap!r} says nothing.',
+                f'ECOMREC["FREQUENCY_CAP"] = {conf.FREQUENCY_CAP!r} says nothing.',
                 hint='Give {"views": 5, "days": 7}, whole numbers from 1 up, or None.',
                 id="ecomrec.E009",
             )
         )
+    if not _counts(conf.ATTRIBUTION, {"click_days", "view_days"}):
+        found.append(
+            Error(
+                f'ECOMREC["ATTRIBUTION"] = {conf.ATTRIBUTION!r} says nothing.',
+                hint='Give {"click_days": 7, "view_days": 1}, whole numbers from 1 to 365.',
+                id="ecomrec.E007",
+            )
+        )
     return found
+
+
+def _counts(given: Any, names: set[str]) -> bool:
+    """Whether these names, and no others, have whole numbers from 1 to 365."""
+    return (
+        isinstance(given, dict)
+        and given.keys() == names
+        and all(isinstance(one, int) and not isinstance(one, bool) and 1 <= one <= 365 for one in given.values())
+    )
 
 
 def _check_sink(made: type[Sink]) -> list[CheckMessage]:

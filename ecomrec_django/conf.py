@@ -43,6 +43,8 @@ DEFAULTS: dict[str, Any] = {
         "category": {"chain": ["for_you"]},
         "confirmation": {"chain": ["bought_with", "for_you"]},
     },
+    # Days within which a purchase is credited to an offer of the same item that was clicked, or else seen.
+    "ATTRIBUTION": {"click_days": 7, "view_days": 1},
     # An offer that a known shopper saw so often within so many days without a click gives way to others; None: never.
     "FREQUENCY_CAP": {"views": 5, "days": 7},
     # Offers in a block unless the tag or the API call says otherwise.

@@ -14,6 +14,8 @@ from celery import shared_task
 from django.utils.dateparse import parse_datetime
 
 from .catalog.sync import SyncReport, sync
+from .insights.daily import measure
+from .insights.experiments import evaluate_all
 from .models import TrainingRun
 from .pipeline.cover import cover_new_items
 from .pipeline.pictures import learn_pictures
@@ -131,6 +133,19 @@ def sequences_task() -> dict[str, Any]:
     """Learn what comes next in histories; for the same queue. Returns the id of the run and its message."""
     run = learn_sequences()
     return {"run": run.pk, "message": run.message}
+
+
+def run_measure(progress: Callable[[int, int], None] | None = None) -> dict[str, int]:
+    """Credit what was bought to offers, make the figures of the days, and evaluate the running experiments."""
+    found = measure(progress)
+    counts = {"events": found.attribution.events, "credited": found.attribution.credited}
+    return {**counts, "refunded": found.attribution.refunded, "days": found.days, "experiments": evaluate_all()}
+
+
+@shared_task(name="ecomrec.measure", acks_late=True, soft_time_limit=55 * MINUTES, time_limit=HOURS)
+def measure_task() -> dict[str, int]:
+    """Measure what offers earned; once an hour. Returns counts."""
+    return run_measure()
 
 
 @shared_task(name="ecomrec.drain", acks_late=True, soft_time_limit=55 * MINUTES, time_limit=HOURS)

@@ -107,9 +107,11 @@ def _mean_rewards(log: Log, rows: np.ndarray, shape: tuple[int, ...]) -> np.ndar
 def _estimate(
     log: Log, columns: tuple[np.ndarray, ...], value: Callable[..., np.ndarray], effective: float, seed: int
 ) -> Estimate:
-    """``value`` of the sums of ``columns``, shape (rows,) each, with the interval of DRAWS bootstrap samples of visitors:
-    each counts a Poisson(1) number of times, which is as good as drawing with replacement where there are many
-    (D. Chamandy et al., Estimating Uncertainty for Massive Data Streams, 2012)."""
+    """``value`` of the sums of ``columns``, shape (rows,) each, with the interval of DRAWS bootstrap samples.
+
+    In each a visitor counts a Poisson(1) number of times, which is as good as drawing with replacement where there are
+    many (D. Chamandy et al., Estimating Uncertainty for Massive Data Streams, 2012).
+    """
     ids, own = np.unique(log.visitor, return_inverse=True)
     sums = np.stack([np.bincount(own, column, len(ids)) for column in columns], axis=1)
     times = np.random.default_rng(seed).poisson(1.0, (DRAWS, len(ids)))

@@ -1,6 +1,6 @@
 from .behaviour import Checkpoint, Event, GuestOrder, HeldEvent, Kind, Omission, Visitor
 from .catalog import Category, Item, ItemPicture
-from .measurement import Arm, Conversion, DailyFigure, DailyTotal, Experiment, Exposure, Impression
+from .measurement import Arm, Conversion, DailyExposure, DailyFigure, DailyTotal, Experiment, Exposure, Impression
 from .privacy import Erasure
 from .releases import OfferList, Override, Publication, Release, TrainingRun
 from .rules import Rule
@@ -11,6 +11,7 @@ __all__ = [
     "Category",
     "Checkpoint",
     "Conversion",
+    "DailyExposure",
     "DailyFigure",
     "DailyTotal",
     "Erasure",

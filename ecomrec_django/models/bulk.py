@@ -18,6 +18,7 @@ from django.utils import timezone
 CHUNK = 10_000
 # Values in one `IN (…)`, well under SQLite's 32,766 parameters.
 LOOKUP = 5_000
+MOST_MONEY = Decimal("9999999999.99")
 
 T = TypeVar("T")
 
@@ -99,8 +100,10 @@ class Values:
         return self._ops.adapt_json_value(value, None)
 
     def price(self, price: Decimal | None) -> Any:
+        """Money as a column of 12 digits takes it; more than that holds as much as it can."""
         if price is None:
             return None
+        price = max(min(price, MOST_MONEY), -MOST_MONEY)
         if price not in self._prices:
             if len(self._prices) > self.REMEMBERED:
                 self._prices.clear()

@@ -77,8 +77,8 @@ class Experiment(models.Model):
     ended = models.DateTimeField(_("ended"), null=True, blank=True, editable=False)
     # What the last evaluation found: see `ecomrec_django.insights.experiments`.
     results = models.JSONField(_("results"), default=dict, blank=True, editable=False)
-    # Why the experiment gave up its shares for the best known arm; empty while it did not.
-    fallen_back = models.CharField(_("fell back because"), max_length=255, blank=True, editable=False)
+    # Why one arm has all visitors outside of the holdout; empty while they are shared.
+    settled = models.CharField(_("settled because"), max_length=255, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("experiment")
@@ -214,3 +214,20 @@ class DailyTotal(models.Model):
 
     def __str__(self) -> str:
         return str(self.day)
+
+
+class DailyExposure(models.Model):
+    """How a day's impressions spread over the values of one property of items; see `ecomrec_django.insights.daily`."""
+
+    day = models.DateField(_("day"))
+    dimension = models.CharField(_("property"), max_length=16)
+    value = models.CharField(_("value"), max_length=100, blank=True)
+    impressions = models.PositiveBigIntegerField(_("impressions"), default=0)
+
+    class Meta:
+        verbose_name = _("daily exposure")
+        verbose_name_plural = _("daily exposures")
+        indexes = [models.Index(fields=["day", "dimension"], name="ecomrec_exposure_of_day")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.dimension} {self.value}"

@@ -15,7 +15,18 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from ..models import Checkpoint, Erasure, Event, GuestOrder, HeldEvent, Impression, Profile, Visitor
+from ..models import (
+    Checkpoint,
+    Conversion,
+    Erasure,
+    Event,
+    Exposure,
+    GuestOrder,
+    HeldEvent,
+    Impression,
+    Profile,
+    Visitor,
+)
 from ..models.bulk import LOOKUP, aware
 from ..pipeline.history import remove_deleted, remove_rows
 from ..pipeline.lock import only_one
@@ -28,6 +39,7 @@ PLACES: dict[str, type[models.Model]] = {
     "events": Event,
     "held_events": HeldEvent,
     "impressions": Impression,
+    "exposures": Exposure,
     "guest_orders": GuestOrder,
     "profiles": Profile,
 }
@@ -94,8 +106,8 @@ def _clear(erasure: Erasure) -> None:
         rows = model._default_manager.filter(visitor__in=erasure.pending).order_by()
         while some := list(rows.values_list("pk", flat=True)[:LOOKUP]):
             with transaction.atomic():
-                count, _ = model._default_manager.filter(pk__in=some).delete()
-                _count(erasure, {place: count})
+                _, counts = model._default_manager.filter(pk__in=some).delete()
+                _count(erasure, {place: counts.get(model._meta.label, 0), **_credits(counts)})
     with transaction.atomic():
         # While they are locked nothing can be added to them, and no cookie joins them.
         visitors = Visitor.objects.select_for_update().filter(pk__in=erasure.pending)
@@ -107,7 +119,14 @@ def _clear(erasure: Erasure) -> None:
         _, counts = Visitor.objects.filter(pk__in=[*erasure.pending, *late]).delete()
         Visitor.objects.bulk_create(Visitor(key=key, excluded_until=until) for key, until in withdrawn.items())
         places: dict[str, type[models.Model]] = {**PLACES, VISITORS: Visitor}
-        _count(erasure, {place: counts.get(model._meta.label, 0) for place, model in places.items()}, late)
+        removed = {place: counts.get(model._meta.label, 0) for place, model in places.items()}
+        _count(erasure, removed | _credits(counts), late)
+
+
+def _credits(counts: dict[str, int]) -> dict[str, int]:
+    """Of what a deletion took along: offers' credits for what was bought."""
+    found = counts.get(Conversion._meta.label, 0)
+    return {"conversions": found} if found else {}
 
 
 def _withdrawn(visitors: models.QuerySet[Visitor]) -> dict[str, datetime]:

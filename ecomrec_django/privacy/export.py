@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from django.db import models
 from django.db.models import Prefetch, Q
 
-from ..models import Event, GuestOrder, HeldEvent, Impression, Item, Profile, Visitor
+from ..models import Event, Exposure, GuestOrder, HeldEvent, Impression, Item, Profile, Visitor
 
 PAGE = 2_000
 
@@ -59,6 +59,7 @@ SECTIONS = {
             "item": "item.external_id",
             "title": "item.title",
             "beside": "anchor.external_id",
+            "slot": "slot",
             "strategy": "strategy",
             "release": "release",
             "arm": "arm",
@@ -68,6 +69,12 @@ SECTIONS = {
             "policy": "policy",
         },
         ("item", "anchor"),
+    ),
+    "exposures": Section(
+        Exposure,
+        "time",
+        {"experiment": "arm.experiment.name", "arm": "arm.name", "time": "time", "propensity": "propensity"},
+        ("arm__experiment",),
     ),
     "guest_orders": Section(GuestOrder, "order", {"order": "order"}),
     # What else a profile holds is the events above, as a page reads them.
@@ -88,7 +95,7 @@ def _pages(section: Section, visitor: int) -> Iterator[list[dict[str, Any]]]:
     No join: for one over many pages, MariaDB goes through all events of each item.
     """
     model, order, columns, items = section
-    facts = [Prefetch(name, Item.objects.only("external_id", "title")) for name in items]
+    facts = [name if "__" in name else Prefetch(name, Item.objects.only("external_id", "title")) for name in items]
     index = model._default_manager.filter(visitor=visitor).order_by(order, "pk").values_list(order, "pk")
     page = index
     while keys := list(page[:PAGE]):

@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_datetime
 
 from ..errors import DataError
 from ..learning.past import DAY, Past
-from ..models import Checkpoint, Event, GuestOrder, HeldEvent, Impression, Omission, Profile, Visitor
+from ..models import Checkpoint, Event, Exposure, GuestOrder, HeldEvent, Impression, Omission, Profile, Visitor
 from ..models.bulk import CHUNK, LOOKUP, aware, storable
 from ..pipeline.history import exported, remove_rows
 from ..pipeline.lock import only_one
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Checkpoint that holds the latest horizon: what is older stays out.
 PURGED = "purged"
 # What has a time of its own.
-TIMED: tuple[type[models.Model], ...] = (Event, Impression, HeldEvent)
+TIMED: tuple[type[models.Model], ...] = (Event, Impression, HeldEvent, Exposure)
 
 
 @dataclass
@@ -34,6 +34,7 @@ class PurgeReport:
     events: int = 0
     impressions: int = 0
     held_events: int = 0
+    exposures: int = 0
     left_out: int = 0
     visitors: int = 0
     history: int = 0
@@ -63,6 +64,7 @@ def would_purge(before: datetime) -> PurgeReport:
         events=Event.objects.filter(time__lt=before).count(),
         impressions=Impression.objects.filter(time__lt=before).count(),
         held_events=HeldEvent.objects.filter(time__lt=before).count(),
+        exposures=Exposure.objects.filter(time__lt=before).count(),
         left_out=Omission.objects.filter(day__lt=before.date()).count(),
         visitors=Visitor.objects.filter(Q(pk__in=idle) | Q(merged_into__in=idle)).count(),
         history=Event.objects.filter(pk__lte=exported(), time__lt=before).count(),
@@ -79,7 +81,9 @@ def purge(before: datetime, progress: Callable[[int, int], None] | None = None) 
         _remember(before)
         report = PurgeReport()
         walk = _Walk(progress)
-        report.events, report.impressions, report.held_events = (walk.remove(model, before) for model in TIMED)
+        report.events, report.impressions, report.held_events, report.exposures = (
+            walk.remove(model, before) for model in TIMED
+        )
         report.left_out, _ = Omission.objects.filter(day__lt=storable(before).date()).delete()
         report.visitors = _remove_idle(storable(before))
         _shorten_profiles(before)
@@ -109,7 +113,9 @@ class _Walk:
         removed = 0
         for start in range(first, last + 1, CHUNK) if last else ():
             rows = model._default_manager.filter(pk__gte=start, pk__lt=min(start + CHUNK, last + 1))
-            removed += rows.filter(time__lt=storable(before)).delete()[0]
+            _, counts = rows.filter(time__lt=storable(before)).delete()
+            # Credits go along, and are not counted.
+            removed += counts.get(model._meta.label, 0)
             self._done += min(CHUNK, last + 1 - start)
             if self._progress:
                 self._progress(self._done, self._total)

@@ -124,7 +124,7 @@ def trial_of(experiment: Experiment) -> Trial:
             continue
         arms[name] = base.changed(arm.options)
         shares[0][name] = float(arm.weight)
-        if experiment.mode == Experiment.Mode.BANDIT or experiment.fallen_back:
+        if experiment.mode == Experiment.Mode.BANDIT or experiment.settled:
             for segment, share in arm.shares.items():
                 shares.setdefault(int(segment), {})[name] = float(share)
     return Trial(experiment.pk, experiment.holdout if holdout_arm else 0.0, holdout_arm, arms, shares)

@@ -155,7 +155,8 @@ class _Importer:
                 theirs[guests[line.order]].append(line)
         for visitor, own in theirs.items():
             for some in chunks(own, RANGES):
-                keys = Q(key__in=[f"purchase:{line.line}" for line in some]) | _refunds_of(some)
+                keys = Q(key__in=[f"purchase:{line.line}" for line in some])
+                keys |= _refunds_of(line.line for line in some)
                 joined = Event.objects.filter(keys, visitor=None)
                 changing(joined)
                 joined.update(visitor=visitor)
@@ -164,15 +165,15 @@ class _Importer:
         """Only what was given back since the last import; the key holds the pieces given back in all."""
         rows = []
         for some in chunks(lines, LOOKUP):
-            before = _refunded_before(some)
+            before = refunded(line.line for line in some)
             for line in some:
                 pieces = min(line.refunded, line.quantity)
-                if (new := pieces - before.get(f"purchase:{line.line}", 0)) > 0:
+                if (new := pieces - before.get(line.line, 0)) > 0:
                     visitor = users[line.user] or guests.get(line.order)
                     _, *who, _, price, order, session, policy, _ = self._purchase(line, visitor)
                     key = f"refund:{line.line}:{pieces}"
                     rows.append((Kind.REFUND.value, *who, new, price, order, session, policy, key))
-                    before[f"purchase:{line.line}"] = pieces
+                    before[line.line] = pieces
         return rows
 
 
@@ -184,20 +185,26 @@ def _guests(lines: Iterable[PurchaseLine]) -> dict[str, int]:
     return found
 
 
-def _refunded_before(lines: list[PurchaseLine]) -> dict[str, int]:
-    """Pieces given back of each line, as far as we know, by the key of its purchase."""
+def line_of(key: str) -> str:
+    """The shop's line that the `Event.key` of a purchase or a refund is of."""
+    kind, _, rest = key.partition(":")
+    return rest.rsplit(":", 1)[0] if kind == Kind.REFUND else rest
+
+
+def refunded(lines: Iterable[str]) -> dict[str, int]:
+    """Pieces given back of each line, as far as we know."""
     found: dict[str, int] = {}
     for some in chunks(lines, RANGES):
         for key, quantity in Event.objects.filter(_refunds_of(some)).values_list("key", "quantity").order_by():
-            purchase = "purchase:" + str(key).split(":", 1)[1].rsplit(":", 1)[0]
-            found[purchase] = found.get(purchase, 0) + quantity
+            line = line_of(str(key))
+            found[line] = found.get(line, 0) + quantity
     return found
 
 
-def _refunds_of(lines: Iterable[PurchaseLine]) -> Q:
+def _refunds_of(lines: Iterable[str]) -> Q:
     """Every refund of these lines, by their keys."""
     ranges = Q()
     for line in lines:
         # ";" is what follows ":" in every character set.
-        ranges |= Q(key__gte=f"refund:{line.line}:", key__lt=f"refund:{line.line};")
+        ranges |= Q(key__gte=f"refund:{line}:", key__lt=f"refund:{line};")
     return ranges

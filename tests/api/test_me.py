@@ -189,6 +189,7 @@ def test_erasing_answers_with_the_receipt_and_takes_the_cookie_away():
             "events": 1,
             "held_events": 1,
             "impressions": 1,
+            "exposures": 0,
             "guest_orders": 1,
             "profiles": 1,
             "visitors": 1,

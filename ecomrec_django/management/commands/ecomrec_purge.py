@@ -36,6 +36,7 @@ class Command(BaseCommand):
         verb = "Would remove" if options["dry_run"] else "Removed"
         self.stdout.write(
             f"{verb} what is from before {before:%Y-%m-%d %H:%M} UTC: {report.events} events, {report.impressions} "
-            f"impressions, {report.held_events} held events, {report.left_out} counts of events left out, "
+            f"impressions, {report.held_events} held events, {report.exposures} exposures, "
+            f"{report.left_out} counts of events left out, "
             f"{report.visitors} visitors; {report.history} rows of the history files."
         )

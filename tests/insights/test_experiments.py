@@ -1,0 +1,305 @@
+"""What an experiment showed, told from rows whose answer is known; and what is done about it."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from ecomrec_django.errors import DataError
+from ecomrec_django.insights import experiments
+from ecomrec_django.insights.daily import measure
+from ecomrec_django.insights.exposed import exposed
+from ecomrec_django.models import Arm, Conversion, Event, Experiment, Exposure, Impression, Item, Visitor
+from ecomrec_django.testing import override_ecomrec
+
+pytestmark = pytest.mark.django_db
+NOON = datetime(2026, 6, 10, 12, tzinfo=UTC)
+SLOTS = {"product": {"chain": ["next_item"]}, "home": {"chain": ["next_item"]}}
+
+
+@pytest.fixture(autouse=True)
+def _shop(shop, time_machine):
+    time_machine.move_to(NOON)
+    Item.objects.create(external_id="a", title="a", cost=6)
+    with override_ecomrec(SLOTS=SLOTS):
+        yield
+
+
+def make(names="ab", holdout=0.2, started=NOON - timedelta(days=10), **fields):
+    made = Experiment.objects.create(
+        name="first", slot="product", holdout=holdout, status="running", started=started, **fields
+    )
+    for name in names:
+        Arm.objects.create(experiment=made, name=name)
+    if holdout:
+        Arm.objects.create(experiment=made, name="no offers", is_holdout=True)
+    return made
+
+
+class World:
+    """Rows of many visitors, written at once."""
+
+    def __init__(self, experiment):
+        self.arms = {arm.name: arm for arm in experiment.arms.all()}
+        self.item = Item.objects.get()
+        self.exposures, self.impressions, self.events = [], [], []
+
+    def meet(self, visitor, arm, days=5.0, propensity=0.4, segment=0):
+        time = NOON - timedelta(days=days)
+        own = self.arms[arm]
+        key = f"{arm} {visitor.pk} {time}"
+        self.exposures.append(
+            Exposure(arm=own, visitor=visitor, time=time, propensity=propensity, segment=segment, key=key)
+        )
+
+    def show(self, visitor, arm, days=5.0, clicked=False):
+        time = NOON - timedelta(days=days)
+        self.impressions.append(
+            Impression(
+                visitor=visitor,
+                item=self.item,
+                strategy="next_item",
+                slot="product",
+                arm=str(self.arms[arm].pk),
+                position=1,
+                time=time,
+                clicked=time if clicked else None,
+                key=f"{len(self.impressions)}",
+            )
+        )
+
+    def buy(self, visitor, price=10, days=4.9, kind="purchase", order=""):
+        line = len(self.events)
+        self.events.append(
+            Event(
+                kind=kind,
+                visitor=visitor,
+                item=self.item,
+                price=price,
+                quantity=1,
+                basket=order or f"o{line}",
+                time=NOON - timedelta(days=days),
+                key=f"{kind}:{line}",
+            )
+        )
+
+    def save(self):
+        for rows in (self.exposures, self.impressions, self.events):
+            type(rows[0]).objects.bulk_create(rows) if rows else None
+
+
+def visitors(count, prefix="v"):
+    return Visitor.objects.bulk_create(Visitor(key=f"{prefix}{number}") for number in range(count))
+
+
+def rows(experiment):
+    return {row["name"]: row for row in experiments.evaluate(experiment)["arms"]}
+
+
+def test_each_arm_counts_its_visitors_clicks_orders_and_what_they_spent():
+    made = make()
+    world = World(made)
+    one, two, three = visitors(3)
+    world.meet(one, "a")
+    world.meet(one, "a", days=3)
+    world.show(one, "a", clicked=True)
+    world.show(one, "a", days=3)
+    world.buy(one, 10)
+    world.meet(two, "b")
+    world.buy(two, 7, order="o")
+    world.buy(two, 8, order="o")
+    world.buy(two, 99, days=6)
+    world.meet(three, "no offers")
+    world.buy(three, 5)
+    world.buy(three, 5, kind="refund")
+    world.save()
+    measure()
+    found = rows(made)
+    assert (found["a"]["visitors"], found["a"]["days"], found["a"]["clicks"]) == (1, 2, 1)
+    assert (found["a"]["orders"], found["a"]["revenue"], found["a"]["margin"]) == (1, 10, 4)
+    assert (found["b"]["orders"], found["b"]["revenue"]) == (0, 0)
+    assert [found[name]["spent"]["mean"] for name in ("a", "b", "no offers")] == [10, 15, 0]
+    assert [found[name]["bought"]["mean"] for name in ("a", "b", "no offers")] == [1, 1, 1]
+
+
+def test_what_a_visitor_spends_belongs_to_the_exposure_before_it():
+    made = make(holdout=0)
+    world = World(made)
+    (one,) = visitors(1)
+    world.meet(one, "a", days=5)
+    world.meet(one, "b", days=3)
+    world.buy(one, 10, days=4)
+    world.buy(one, 20, days=3)
+    world.buy(one, 40, days=1)
+    world.save()
+    shown = exposed(made)
+    assert shown.spent.tolist() == [10, 60]
+    assert not shown.single.any()
+    results = experiments.evaluate(made)
+    assert results["left_out"] == 2
+    assert [row["visitors"] for row in results["arms"]] == [0, 0]
+
+
+def planted(made, counts, chances, price=10, seed=0):
+    """Visitors of each arm, who see it on one day, click with one chance and buy what they saw with another."""
+    world, rng = World(made), np.random.default_rng(seed)
+    total = sum(counts.values())
+    for name, count in counts.items():
+        for visitor in visitors(count, f"{name} {seed} "):
+            propensity = 0.2 if name == "no offers" else 0.8 * count / (total - counts.get("no offers", 0))
+            world.meet(visitor, name, propensity=propensity)
+            bought = rng.random() < chances[name]
+            if name != "no offers":
+                world.show(visitor, name, clicked=bought)
+            if bought:
+                world.buy(visitor, price * float(np.exp(rng.normal(0, 0.3))))
+    world.save()
+    measure()
+
+
+def test_a_better_arm_is_found_and_so_is_what_offers_brought_in_all():
+    made = make()
+    planted(made, {"a": 1_200, "b": 1_200, "no offers": 600}, {"a": 0.12, "b": 0.24, "no offers": 0.05})
+    found = rows(made)
+    assert found["b"]["against_first"]["p"] < 0.001
+    assert found["b"]["against_first"]["low"] > 0
+    assert found["a"]["against_holdout"]["p"] < 0.05
+    made.refresh_from_db()
+    incremental = made.results["incremental"]
+    true = 2_400 * 10 * np.exp(0.045) * ((0.12 + 0.24) / 2 - 0.05)
+    assert incremental["low"] < true < incremental["high"]
+    # Attributed is what was credited, and not what would not have been bought otherwise.
+    attributed = found["a"]["revenue"] + found["b"]["revenue"]
+    assert attributed > incremental["mean"]
+
+
+def test_arms_that_are_alike_are_not_told_apart_and_nothing_sounds_an_alarm():
+    made = make()
+    planted(made, {"a": 800, "b": 800, "no offers": 400}, {"a": 0.1, "b": 0.1, "no offers": 0.1})
+    results = experiments.evaluate(made)
+    found = {row["name"]: row for row in results["arms"]}
+    assert found["b"]["against_first"]["p"] > 0.05
+    assert results["mismatch"] > 0.05
+
+
+def test_a_split_that_is_not_as_asked_sounds_the_alarm():
+    made = make()
+    planted(made, {"a": 900, "b": 600, "no offers": 400}, {"a": 0.1, "b": 0.1, "no offers": 0.1})
+    assert experiments.evaluate(made)["mismatch"] < 0.001
+
+
+def test_what_was_sure_once_stays_so():
+    made = make()
+    made.results = {"p": {f"{made.arms.get(name='b').pk} first": 0.01}}
+    made.save()
+    planted(made, {"a": 300, "b": 300, "no offers": 200}, dict.fromkeys(("a", "b", "no offers"), 0.1))
+    assert rows(made)["b"]["against_first"]["p"] == 0.01
+
+
+@pytest.mark.parametrize("objective", ["clicks", "orders", "revenue", "margin"])
+def test_a_bandit_gives_more_to_the_arm_that_earns_more(objective):
+    made = make(mode="bandit", objective=objective)
+    planted(made, {"a": 1_000, "b": 1_000, "no offers": 500}, {"a": 0.05, "b": 0.15, "no offers": 0.05})
+    experiments.evaluate(made)
+    shares = {arm.name: arm.shares.get("0") for arm in made.arms.all()}
+    assert shares["b"] > 0.9
+    assert shares["a"] >= 0.02
+    assert shares["no offers"] is None
+
+
+def test_a_fixed_split_stays_as_it_is():
+    made = make()
+    planted(made, {"a": 300, "b": 300, "no offers": 200}, {"a": 0.05, "b": 0.5, "no offers": 0.05})
+    experiments.evaluate(made)
+    assert [arm.shares for arm in made.arms.all()] == [{}, {}, {}]
+
+
+def test_what_an_arm_alone_would_earn_is_told_by_both_estimators_or_refused():
+    made = make(objective="orders")
+    planted(made, {"a": 1_500, "b": 100, "no offers": 400}, {"a": 0.1, "b": 0.3, "no offers": 0.1})
+    policies = {Arm.objects.get(pk=pk).name: found for pk, found in experiments.evaluate(made)["policies"].items()}
+    for estimator in ("snips", "doubly_robust"):
+        found = policies["a"][estimator]
+        assert found["low"] < 0.1 < found["high"]
+        assert found["effective"] == pytest.approx(1_500)
+    assert "100 visitor-days" in policies["b"]["refused"]
+
+
+def test_a_switch_is_refused_below_the_evidence_and_shows_one_arm_alone_above_it():
+    made = make()
+    planted(made, {"a": 1_500, "b": 100, "no offers": 400}, {"a": 0.1, "b": 0.3, "no offers": 0.1})
+    a, b, holdout = made.arms.all()
+    for arm, said in ((b, "200 are needed"), (holdout, "Only an arm with offers")):
+        with pytest.raises(DataError, match=said):
+            experiments.switch(made, arm)
+    assert not made.settled
+    experiments.switch(made, a)
+    made.refresh_from_db()
+    assert "switched" in made.settled
+    assert {arm.name: arm.shares for arm in made.arms.all()} == {"a": {"0": 1.0}, "b": {"0": 0.0}, "no offers": {}}
+    # A later evaluation does not undo it.
+    experiments.evaluate(made)
+    assert Arm.objects.get(pk=b.pk).shares == {"0": 0.0}
+
+
+@pytest.mark.parametrize(("chances", "kept"), [((0.02, 0.4), "b"), ((0.02, 0.05), None)])
+def test_offers_that_do_worse_than_none_for_long_give_way_to_the_best_known(chances, kept):
+    made = make()
+    planted(
+        made, {"a": 2_000, "b": 400, "no offers": 900}, {"a": chances[0], "b": chances[1], "no offers": 0.3}, seed=3
+    )
+    for _ in range(experiments.PATIENCE - 1):
+        experiments.evaluate(made)
+        assert not made.settled
+    experiments.evaluate(made)
+    made.refresh_from_db()
+    assert "spent less than those without" in made.settled
+    shares = Counter({arm.name: arm.shares.get("0", 0) for arm in made.arms.all()})
+    assert +shares == ({kept: 1.0} if kept else {})
+
+
+def test_only_a_sound_draft_starts_and_one_at_a_time():
+    def draft(names="ab", holdout=0.1, slot="product", **options):
+        made = Experiment.objects.create(name="next", slot=slot, holdout=holdout)
+        for name in names:
+            Arm.objects.create(experiment=made, name=name, options=options)
+        return made
+
+    made = draft()
+    experiments.start(made)
+    made.refresh_from_db()
+    assert (made.status, made.started - NOON < timedelta(seconds=9)) == ("running", True)
+    assert [arm.name for arm in made.arms.filter(is_holdout=True)] == ["no offers"]
+    for wrong, said in (
+        (made, "Only a draft"),
+        (draft(), "runs in this slot already"),
+        (draft("", slot="home"), "at least one arm"),
+        (draft("a", 0, "home"), "compares nothing"),
+        (draft(slot="home", chain=["unheard of"]), "unheard of"),
+    ):
+        with pytest.raises(DataError, match=said):
+            experiments.start(wrong)
+    experiments.start(draft(slot="home"))
+    experiments.end(made)
+    made.refresh_from_db()
+    assert (made.status, made.ended - NOON < timedelta(seconds=9)) == ("ended", True)
+    with pytest.raises(DataError, match="does not run"):
+        experiments.end(made)
+
+
+def test_an_experiment_that_nobody_met_says_nothing_and_breaks_nothing():
+    made = make(mode="bandit")
+    results = experiments.evaluate(made)
+    assert [row["visitors"] for row in results["arms"]] == [0, 0, 0]
+    assert results["policies"] == {}
+    assert results["incremental"]["high"] is None
+    assert [round(arm.shares["0"], 1) for arm in made.arms.filter(is_holdout=False)] == [0.5, 0.5]
+
+
+def test_evaluating_costs_as_many_queries_for_many_visitors_as_for_few(django_assert_max_num_queries):
+    made = make()
+    planted(made, {"a": 50, "b": 50, "no offers": 20}, {"a": 0.1, "b": 0.3, "no offers": 0.1})
+    assert Conversion.objects.exists()
+    with django_assert_max_num_queries(10):
+        experiments.evaluate(made)
