@@ -2,7 +2,9 @@
 
 from .behaviour import EventAdmin, ImpressionAdmin, VisitorAdmin
 from .catalog import CategoryAdmin, ItemAdmin
+from .earnings import EarningsAdmin
 from .erasures import ErasureAdmin
+from .experiments import ExperimentAdmin
 from .offer_lists import OfferListAdmin
 from .omissions import HeldEventAdmin, OmissionAdmin
 from .overrides import OverrideAdmin
@@ -13,8 +15,10 @@ from .segments import SegmentAdmin
 
 __all__ = [
     "CategoryAdmin",
+    "EarningsAdmin",
     "ErasureAdmin",
     "EventAdmin",
+    "ExperimentAdmin",
     "HeldEventAdmin",
     "ImpressionAdmin",
     "ItemAdmin",

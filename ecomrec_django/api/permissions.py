@@ -20,3 +20,11 @@ class SameOrigin(BasePermission):
             return False
         origin = request.headers.get("Origin")
         return origin is None or origin.partition("://")[2] == request.get_host()
+
+
+class MayViewFigures(BasePermission):
+    """Staff with the right to see what offers earned."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        user = request.user
+        return bool(user and user.is_active and user.is_staff and user.has_perm("ecomrec.view_dailyfigure"))

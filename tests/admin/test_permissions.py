@@ -8,7 +8,18 @@ pytestmark = pytest.mark.urls("tests.admin.urls")
 
 MODELS = [
     *("release", "offerlist", "override", "trainingrun", "item", "category"),
-    *("event", "visitor", "impression", "heldevent", "omission", "erasure", "segment", "rule"),
+    *(
+        "event",
+        "visitor",
+        "impression",
+        "heldevent",
+        "omission",
+        "erasure",
+        "segment",
+        "rule",
+        "experiment",
+        "dailyfigure",
+    ),
 ]
 
 
@@ -33,7 +44,7 @@ def test_every_list_is_shown_to_staff_with_the_right_to_view(client_with, plante
     assert client_with(f"view_{model}").get(f"/admin/ecomrec/{model}/").status_code == 200
 
 
-@pytest.mark.parametrize("model", sorted(set(MODELS) - {"override", "rule"}))
+@pytest.mark.parametrize("model", sorted(set(MODELS) - {"override", "rule", "experiment"}))
 def test_what_data_and_training_make_cannot_be_added_even_by_the_superuser(superuser_client, planted, model):
     assert superuser_client.get(f"/admin/ecomrec/{model}/add/").status_code == 403
 

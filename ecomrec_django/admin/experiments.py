@@ -1,0 +1,297 @@
+"""Experiments: drafted, started and ended by hand, with what they have shown so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _g
+from django.utils.translation import gettext_lazy as _
+
+from ..conf import conf
+from ..errors import DataError, EcomrecError
+from ..insights import experiments
+from ..learning.experiments import ALPHA, MISMATCH
+from ..models import Arm, Experiment
+from ..serving.variants import OPTIONS, Variant
+from .base import EcomrecAdmin
+from .charts import CHART_MEDIA, Cell, Chart, Column, Row, mapping, number
+from .earnings import money
+
+
+class ExperimentForm(forms.ModelForm):
+    slot = forms.ChoiceField(label=_("Slot"))
+    holdout = forms.FloatField(
+        label=_("Holdout"),
+        min_value=0,
+        max_value=0.5,
+        initial=0.1,
+        help_text=_("Share of visitors who see no offers in the slot, 0 to 0.5: what everything is measured against."),
+    )
+
+    class Meta:
+        model = Experiment
+        fields = ("name", "slot", "mode", "objective", "holdout")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields.get("slot")
+        # Absent on a page that may only be looked at.
+        if isinstance(field, forms.ChoiceField):
+            names = list(dict.fromkeys([*conf.SLOTS, *filter(None, [self.instance.slot])]))
+            field.choices = [(name, name) for name in names]
+
+
+class ArmForm(forms.ModelForm):
+    weight = forms.FloatField(label=_("Weight"), min_value=0, max_value=1_000, initial=1.0)
+
+    class Meta:
+        model = Arm
+        fields = ("name", "options", "weight")
+        widgets = {"options": forms.Textarea(attrs={"rows": 2, "cols": 50})}
+        help_texts = {"options": _("As JSON, of: {names}. An arm without any is the slot as it is.")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "options" in self.fields:
+            self.fields["options"].required = False
+            self.fields["options"].help_text = str(self.fields["options"].help_text).format(names=", ".join(OPTIONS))
+
+    def clean_options(self) -> dict[str, Any]:
+        options = self.cleaned_data["options"] or {}
+        if not isinstance(options, dict):
+            raise forms.ValidationError(_('Give an object, such as {"limit": 6}.'))
+        try:
+            Variant(()).changed(options)
+        except DataError as error:
+            raise forms.ValidationError(str(error)) from error
+        return options
+
+
+class ArmInline(admin.TabularInline):
+    model = Arm
+    form = ArmForm
+    extra = 2
+    fields = ("name", "options", "weight")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).filter(is_holdout=False)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_draft(obj) and super().has_change_permission(request, obj)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_draft(obj) and super().has_add_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_draft(obj) and super().has_delete_permission(request, obj)
+
+
+def _is_draft(experiment: Experiment | None) -> bool:
+    return experiment is None or experiment.status == Experiment.Status.DRAFT
+
+
+@admin.register(Experiment)
+class ExperimentAdmin(EcomrecAdmin):
+    form = ExperimentForm
+    inlines = (ArmInline,)
+    list_display = ("name", "slot", "state", "mode", "objective", "holdout", "started", "ended")
+    list_filter = ("status", "mode")
+    ordering = ("-pk",)
+    sortable_by = ()
+    fields = ("name", "slot", "mode", "objective", "holdout")
+    change_form_template = "admin/ecomrec/experiment/change_form.html"
+    empty_hint = _("No experiments: add one to learn what your offers bring, and which way of offering brings more.")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Experiment | None = None) -> Any:
+        # What runs, or has run, means what it meant when it was started.
+        return () if _is_draft(obj) else ("slot", "mode", "objective", "holdout")
+
+    def has_run_permission(self, request: HttpRequest) -> bool:
+        """Who may start, end and switch; a project may override it."""
+        return request.user.has_perm("ecomrec.run_experiment")
+
+    def get_urls(self) -> list[URLPattern]:
+        acts = {"start": self.start_view, "end": self.end_view, "switch": self.switch_view}
+        own = [
+            path(f"<path:object_id>/{name}/", self.admin_site.admin_view(view), name=f"ecomrec_experiment_{name}")
+            for name, view in acts.items()
+        ]
+        return [*own, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        experiment = self.get_object(request, unquote(object_id))
+        context: dict[str, Any] = {}
+        if experiment is not None and self.has_view_permission(request, experiment):
+            may_run = self.has_run_permission(request)
+            running = experiment.status == Experiment.Status.RUNNING
+            results = mapping(experiment.results)
+            broken = number(results.get("mismatch"))
+            context = {
+                "experiment": experiment,
+                "can_start": may_run and experiment.status == Experiment.Status.DRAFT,
+                "can_end": may_run and running,
+                "can_switch": may_run and running and not experiment.settled,
+                "results": results,
+                "broken": broken is not None and broken < MISMATCH,
+                "tables": [arms_table(results), outcomes_chart(results)] if results else [],
+                "policies": policies(experiment, results),
+                "chart_media": CHART_MEDIA,
+            }
+        return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
+
+    def start_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._act(request, object_id, experiments.start, _g("Started"))
+
+    def end_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._act(request, object_id, experiments.end, _g("Ended"))
+
+    def switch_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show one arm alone, once there is enough to judge it by."""
+
+        def switch(experiment: Experiment) -> None:
+            asked = request.POST.get("arm", "")
+            arm = experiment.arms.filter(pk=asked).first() if asked.isascii() and asked.isdigit() else None
+            if arm is None:
+                raise DataError(_g("There is no such arm."))
+            experiments.switch(experiment, arm)
+
+        return self._act(request, object_id, switch, _g("Switched"))
+
+    def _act(self, request: HttpRequest, object_id: str, act: Callable[[Experiment], None], done: str) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not (self.has_view_permission(request) and self.has_run_permission(request)):
+            raise PermissionDenied
+        experiment = self.get_object(request, unquote(object_id))
+        if experiment is None:
+            raise Http404(_g("There is no such experiment."))
+        try:
+            act(experiment)
+        except EcomrecError as error:
+            messages.error(request, str(error))
+        else:
+            self.log_change(request, experiment, done)
+            messages.success(request, f"{done}: {experiment}.")
+        return HttpResponseRedirect(reverse(f"{self.admin_site.name}:ecomrec_experiment_change", args=[experiment.pk]))
+
+    @admin.display(description=_("status"))
+    def state(self, experiment: Experiment) -> SafeString | str:
+        if experiment.status == Experiment.Status.RUNNING:
+            return format_html('<span class="ecomrec-badge ecomrec-done">{}</span>', experiment.get_status_display())
+        return experiment.get_status_display()
+
+
+def arms_table(results: dict[str, Any]) -> Chart:
+    """What each arm's offers were credited with."""
+    columns = [
+        Column(_g("Arm")),
+        Column(_g("Visitors")),
+        Column(_g("Days"), note=_g("A visitor on one day.")),
+        Column(_g("Clicks")),
+        Column(_g("Orders")),
+        Column(_g("Attributed revenue")),
+        Column(_g("Margin")),
+    ]
+    rows = [
+        Row(
+            _named(row),
+            [
+                *(Cell(number_format(int(row.get(name, 0)), 0, force_grouping=True)) for name in COUNTED),
+                *(Cell(money(row.get(name, 0))) for name in ("revenue", "margin")),
+            ],
+        )
+        for row in results.get("arms", [])
+    ]
+    return Chart("table", _g("What was credited to each arm's offers"), columns, rows)
+
+
+COUNTED = ("visitors", "days", "clicks", "orders")
+
+
+def outcomes_chart(results: dict[str, Any]) -> Chart:
+    """What visitors of each arm spent in all, with its interval, and against the others."""
+    columns = [
+        Column(_g("Arm")),
+        Column(_g("Spent a visitor"), drawn=True, note=_g("In all, whether or not an offer led to it.")),
+        Column(_g("Against no offers")),
+        Column(_g("Against the first arm")),
+    ]
+    rows = []
+    for row in results.get("arms", []):
+        spent = mapping(row.get("spent"))
+        mean, error = number(spent.get("mean")) or 0.0, number(spent.get("error")) or 0.0
+        half = 1.96 * error
+        rows.append(
+            Row(
+                _named(row),
+                [
+                    Cell(f"{money(mean)} ± {money(half)}", mean, mean - half, mean + half),
+                    Cell(_against(row.get("against_holdout"))),
+                    Cell(_against(row.get("against_first"))),
+                ],
+            )
+        )
+    return Chart("bars", _g("What visitors spent, by the arm that they saw"), columns, rows)
+
+
+def _named(row: dict[str, Any]) -> str:
+    return f"{row.get('name')} ({_g('holdout')})" if row.get("holdout") else str(row.get("name"))
+
+
+def _against(found: Any) -> str:
+    """A difference with its interval that holds however often it is looked at."""
+    found = mapping(found)
+    mean, low, high, p = (number(found.get(name)) for name in ("mean", "low", "high", "p"))
+    if mean is None:
+        return "–"
+    if low is None or high is None:
+        return _g("too few visitors yet")
+    sure = _g("sure") if p is not None and p < ALPHA else _g("not sure")
+    return f"{_signed(mean)} ({_signed(low)} … {_signed(high)}), {sure}"
+
+
+def _signed(amount: float) -> str:
+    return f"{'+' if amount > 0 else ''}{money(amount)}"
+
+
+def policies(experiment: Experiment, results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of each arm with offers: what showing it alone would have earned, and whether that can be said."""
+    told = mapping(results.get("policies"))
+    found = []
+    for row in results.get("arms", []):
+        policy = mapping(told.get(str(row.get("arm"))))
+        if row.get("holdout") or not policy:
+            continue
+        estimates = [
+            (label, mapping(policy[name]))
+            for name, label in (
+                ("doubly_robust", _g("by a model and what was seen")),
+                ("snips", _g("by what was seen")),
+            )
+            if name in policy
+        ]
+        found.append(
+            {
+                "arm": row.get("arm"),
+                "name": row.get("name"),
+                "refused": policy.get("refused", ""),
+                "estimates": [
+                    f"{number_format(one['value'], 4)} ({number_format(one['low'], 4)} … "
+                    f"{number_format(one['high'], 4)}), {label}"
+                    for label, one in estimates
+                ],
+            }
+        )
+    return found
