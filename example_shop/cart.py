@@ -89,6 +89,14 @@ class Cart:
             quantities.pop(sku, None)
         self._save(quantities)
 
+    def swap(self, sku: str, other: str) -> None:
+        """Let ``other`` stand where ``sku`` stood, in the same quantity beside what there is of it already."""
+        quantities: dict[str, int] = {}
+        for name, count in self.quantities.items():
+            name = other if name == sku else name
+            quantities[name] = min(quantities.get(name, 0) + count, MOST_PIECES)
+        self._save(quantities)
+
     def clear(self) -> None:
         self._save({})
 

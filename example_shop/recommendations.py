@@ -29,6 +29,9 @@ class ShopCatalog(Catalog):
     order_model = "shop.Order"
     review_model = "shop.Review"
 
+    def format_price(self, price, request):
+        return f"${super().format_price(price, request)}"
+
     def cart(self, request):
         return list(Cart(request))
 

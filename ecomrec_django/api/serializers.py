@@ -79,11 +79,19 @@ class OfferSerializer(serializers.Serializer):
     score = serializers.FloatField()
 
 
+class BundleSerializer(serializers.Serializer):
+    items = serializers.ListField(
+        child=serializers.CharField(), help_text=_("Ids of what is bought together, the page's product first.")
+    )
+    total = serializers.DecimalField(max_digits=None, decimal_places=None)
+
+
 class BlockSerializer(serializers.Serializer):
     strategy = serializers.CharField(help_text=_("Empty where a slot shows nothing."))
     release = serializers.IntegerField(allow_null=True)
     token = serializers.CharField(help_text=_("Names this block when its offers are reported as seen or clicked."))
     offers = OfferSerializer(many=True)
+    bundle = BundleSerializer(allow_null=True)
 
 
 class StrictSerializer(serializers.Serializer):

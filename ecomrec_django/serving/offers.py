@@ -15,11 +15,12 @@ from ..catalog.adapter import Catalog
 from ..catalog.categories import digest_of
 from ..conf import conf
 from ..strategies.base import Anchor, Offer, Reason, Strategy, decode_offers
+from .bundle import Bundle, bundle_of
 from .failures import note_failure
 from .guard import Candidate, Guard, Kept, LeftOut, live_of
 from .page import Page, page_of
 from .personal import personal
-from .reasons import sentence
+from .reasons import sentence, upgrade_sentence
 from .registry import strategy_named
 from .rotation import rotated
 from .stored import Stored, stored_for
@@ -37,7 +38,8 @@ FALLBACK = "for_you"
 
 @dataclass(frozen=True, slots=True)
 class BlockOffer:
-    """One offer, ready to be shown. ``price`` is what this customer pays; ``score`` has no unit."""
+    """One offer, ready to be shown. ``price`` is what this customer pays, ``more`` how much that is above the price of
+    the one product it stands beside, None beside several; ``score`` has no unit."""
 
     item: str
     product: Any
@@ -48,6 +50,8 @@ class BlockOffer:
     price_text: str
     reason: str
     score: float
+    more: Any = None
+    more_text: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class OfferBlock:
     offers: list[BlockOffer] = field(default_factory=list)
     anchor: str = ""
     place: Place = NOWHERE
+    bundle: Bundle | None = None
 
     def __bool__(self) -> bool:
         return bool(self.offers)
@@ -74,11 +79,12 @@ class OfferBlock:
 
 @dataclass(frozen=True)
 class Examination:
-    """What the guard kept and left out, each with its rule."""
+    """What the guard kept and left out, each with its rule; ``anchors``: external id -> live product, None if gone."""
 
     release: int | None
     kept: list[Kept]
     left_out: list[LeftOut]
+    anchors: Mapping[str, Any]
 
 
 def offers(
@@ -118,8 +124,14 @@ def block_of(
     """As `offers`, but raising what fails, and without claiming its offers for the page."""
     given = page.cart if anchors is None else list(anchors)
     found = examine(page, strategy, given, conf.LIMIT if limit is None else limit, category, place)
-    kept = [present(page.catalog, page.request, one) for one in found.kept]
-    return OfferBlock(strategy, found.release, kept, "" if anchors is None else _only(page.catalog, given), place)
+    only = "" if anchors is None else _only(page.catalog, given)
+    beside = found.anchors.get(only)
+    kept = [present(page.catalog, page.request, one, beside) for one in found.kept]
+    bundle = None
+    if strategy_named(strategy).bundles and (only or anchors is None):
+        bought = (only, beside) if only else None
+        bundle = bundle_of(page.catalog, page.request, bought, [(offer.item, offer.price) for offer in kept])
+    return OfferBlock(strategy, found.release, kept, only, place, bundle)
 
 
 def examine(
@@ -168,7 +180,7 @@ def examine(
         given |= {item: live.get(item) for item in unknown}
         unknown = []
         guard.choose(some, live, beside(page, given, stored), limit)
-    return Examination(release_of(stored), guard.kept, guard.left_out)
+    return Examination(release_of(stored), guard.kept, guard.left_out, given)
 
 
 def terms_of(terms: Terms, listed: Sequence[Offer], anchors: Iterable[str]) -> Terms:
@@ -305,9 +317,11 @@ def _merged(lists: Sequence[Sequence[Offer]]) -> Sequence[Offer]:
     return sorted(merged, key=lambda offer: -offer.score)
 
 
-def present(catalog: Catalog, request: HttpRequest | None, kept: Kept) -> BlockOffer:
-    """What a template or the API shows of an offer."""
+def present(catalog: Catalog, request: HttpRequest | None, kept: Kept, beside: Any = None) -> BlockOffer:
+    """What a template or the API shows of an offer; ``beside``: the one live product that it stands beside."""
     offer, product, price = kept
+    own = None if beside is None else catalog.price(beside, request)
+    more = None if price is None or own is None else price - own
     return BlockOffer(
         offer.item,
         product,
@@ -316,9 +330,16 @@ def present(catalog: Catalog, request: HttpRequest | None, kept: Kept) -> BlockO
         safe_url(catalog.image_url(product)),
         price,
         "" if price is None else catalog.format_price(price, request),
-        sentence(offer),
+        upgrade_sentence(catalog, offer, product, beside, price, own) or sentence(offer),
         offer.score,
+        more,
+        "" if more is None else _signed(catalog, more, request),
     )
+
+
+def _signed(catalog: Catalog, more: Any, request: HttpRequest | None) -> str:
+    text = catalog.format_price(abs(more), request)
+    return f"+{text}" if more >= 0 else f"−{text}"
 
 
 def safe_url(url: str) -> str:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
 from django.utils.formats import number_format
 from django.utils.translation import gettext, gettext_noop, ngettext
 
+from ..catalog.adapter import Catalog
 from ..learning.replenishment import due
 from ..strategies.base import Offer, Reason, evidence_of
+from .comparison import compare
 
 # A smaller crowd is no argument, and may point at a person.
 FEWEST_CUSTOMERS = 3
+# Letters of a comparison.
+LONGEST_REASON = 80
 _SENTENCES = {
     Reason.AISLE: gettext_noop("Often bought beside products of this kind"),
     Reason.SIMILAR: gettext_noop("Often bought with products like this"),
@@ -20,6 +27,25 @@ _SENTENCES = {
     Reason.INTEREST: gettext_noop("Of a kind that you care for"),
     Reason.ALIKE: gettext_noop("For the same use"),
 }
+
+
+def upgrade_sentence(
+    catalog: Catalog, offer: Offer, product: Any, beside: Any, price: Decimal | None, own: Decimal | None
+) -> str:
+    """What a live upgrade has more than the product beside it, and how much dearer it is now: "+20 L, 18 % more".
+
+    Empty for other offers, and where the shop has no attributes to compare.
+    """
+    if offer.reason is not Reason.UPGRADE or beside is None:
+        return ""
+    changes = compare(catalog.product_attributes(beside), catalog.product_attributes(product))
+    parts = [change.text for change in changes]
+    if not parts or price is None or not own:
+        return ""
+    dearer = gettext("%(percent)s %% more") % {"percent": round(100 * (float(price / own) - 1))}
+    while parts and len(", ".join([*parts, dearer])) > LONGEST_REASON:
+        parts.pop()
+    return ", ".join([*parts, dearer]) if parts else ""
 
 
 def sentence(offer: Offer) -> str:

@@ -145,6 +145,8 @@ class Strategy(ABC):
     task = ""
     # Whether a shopper's own candidates join its lists; if not, the ranker only sways their order.
     adds = True
+    # Whether its offers are bought together with what they stand beside.
+    bundles = False
     # Whether it offers something beside items; if not, it is asked for a category or the whole shop.
     needs_anchor = True
 

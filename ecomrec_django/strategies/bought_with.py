@@ -33,6 +33,7 @@ class BoughtWith(Strategy):
     name = "bought_with"
     per_aisle = 2
     task = "bought_with"
+    bundles = True
 
     def violation(self, anchors: Sequence[Anchor], offer: Offer, price: float | None) -> str | None:
         if offer.aisle and any(anchor.aisle == offer.aisle for anchor in anchors):

@@ -38,9 +38,12 @@ def bought_with(context: template.Context, subject: Any, limit: int | None = Non
 
 
 @register.simple_tag(takes_context=True)
-def upgrade_to(context: template.Context, subject: Any, limit: int | None = None, title: str | None = None) -> str:
-    """Better answers to the need that a product serves."""
-    return block(context, "upgrade_to", subject, limit, title)
+def upgrade_to(
+    context: template.Context, subject: Any, limit: int | None = None, title: str | None = None, layout: str = ""
+) -> str:
+    """Better answers to the need that a product serves; ``layout`` names the folder of its templates below
+    ``ecomrec/layouts/``."""
+    return block(context, "upgrade_to", subject, limit, title, layout=layout)
 
 
 @register.simple_tag(takes_context=True)
@@ -117,6 +120,7 @@ def block(
     limit: int | None,
     title: str | None,
     category: Any = None,
+    layout: str = "",
 ) -> SafeString:
     """The rendered block; empty if nothing sound is left or something fails."""
     request = _request(context, strategy)
@@ -128,22 +132,23 @@ def block(
         note_failure(strategy, error)
         return mark_safe("")
     # The title given is not that of a block which stands in for another.
-    return rendered(request, found, title if found.strategy == strategy else None)
+    return rendered(request, found, title if found.strategy == strategy else None, layout)
 
 
-def rendered(request: HttpRequest, found: OfferBlock, title: str | None) -> SafeString:
-    """A block as HTML; empty for an empty one, or if something fails."""
+def rendered(request: HttpRequest, found: OfferBlock, title: str | None, layout: str = "") -> SafeString:
+    """A block as HTML, in its arm's layout or ``layout``; empty for an empty one, or if something fails."""
     if not found:
         return mark_safe("")
     try:
         page = page_of(request, conf.CATALOG())
         page.blocks += 1
-        layout = found.place.variant.layout
+        layout = found.place.variant.layout or layout
         content = {
             "block": found,
             "title": title or gettext(TITLES.get(found.strategy, "For you")),
             "heading_id": f"ecomrec-{found.strategy}-{page.blocks}",
             "offer_template": template_of(found.strategy, "offer.html", layout),
+            "bundle_template": template_of(found.strategy, "bundle.html", layout),
         }
         return template_of(found.strategy, "block.html", layout).render(content, request)
     except Exception as error:

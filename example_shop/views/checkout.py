@@ -15,6 +15,8 @@ from ..orders import CannotOrderError, place_order
 
 # Orders of this session, so that a guest can see what they ordered.
 SESSION_ORDERS = "orders"
+# Products of a bundle.
+MOST_AT_ONCE = 21
 
 
 @require_safe
@@ -56,6 +58,45 @@ def add(request):
 
 
 @require_POST
+def add_all(request):
+    """Put one piece of each product of a bundle into the cart; what cannot be ordered is named, the others go in."""
+    skus = list(dict.fromkeys(request.POST.getlist("sku")))[:MOST_AT_ONCE]
+    found = {product.sku: product for product in Product.objects.filter(sku__in=skus)}
+    products = [found[sku] for sku in skus if sku in found]
+    for product in products:
+        if product.buyable:
+            _put(request, product.sku, Cart(request).quantities.get(product.sku, 0) + 1)
+        else:
+            messages.error(request, f"“{product.title}” cannot be ordered at the moment.")
+    added = sum(product.buyable for product in products)
+    if added:
+        messages.success(request, f"{added} product{'' if added == 1 else 's'} went into your cart.")
+    elif not products:
+        messages.error(request, "That could not be put into your cart.")
+    return redirect("cart")
+
+
+@require_POST
+def swap(request):
+    """Put one product in the place of another, as many pieces of it."""
+    there = Cart(request).quantities.get(request.POST.get("sku", ""))
+    product = Product.objects.filter(sku=request.POST.get("for", "")).first()
+    if there is None or product is None:
+        messages.error(request, "That could not be swapped.")
+    elif not product.buyable:
+        messages.error(request, f"“{product.title}” cannot be ordered at the moment.")
+    else:
+        old = request.POST["sku"]
+        before = Cart(request).quantities.get(product.sku, 0)
+        Cart(request).swap(old, product.sku)
+        track.remove_from_cart(request, old, there)
+        if (change := Cart(request).quantities[product.sku] - before) > 0:
+            track.add_to_cart(request, product.sku, change)
+        messages.success(request, f"“{product.title}” is in your cart instead.")
+    return redirect("cart")
+
+
+@require_POST
 def update(request):
     form = UpdateForm(request.POST)
     if form.is_valid():
@@ -92,7 +133,8 @@ def order(request, number):
     own = request.user.is_authenticated and order.user_id == request.user.pk
     if not own and number not in request.session.get(SESSION_ORDERS, []):
         raise Http404("No such order of yours.")
-    return render(request, "shop/order.html", {"order": order, "own": own})
+    products = [line.product for line in order.lines.all() if line.product]
+    return render(request, "shop/order.html", {"order": order, "own": own, "products": products})
 
 
 def _put(request, sku, quantity):

@@ -38,6 +38,7 @@ def test_offers_come_with_all_a_page_needs(client, release):
                 "score": 1.0,
             }
         ],
+        "bundle": None,
     }
 
 

@@ -57,6 +57,10 @@ class Any(Strategy):
         raise AssertionError("not trained here")
 
 
+class AnyBundled(Any):
+    bundles = True
+
+
 class AnyPersonal(Any):
     per_aisle = None
     task = "bought_with"

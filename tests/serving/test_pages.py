@@ -96,7 +96,7 @@ def test_a_failing_query_leaves_the_block_empty_and_the_page_and_its_transaction
     assert transactional_page.status_code == 200
     assert "Trail tent" in transactional_page.content.decode()
     assert "ecomrec-block" not in transactional_page.content.decode()
-    assert {strategy for strategy, _ in failures} == {"bought_with", "upgrade_to"}
+    assert {where for where, _ in failures} == {"slot product", "slot upgrade"}
     assert Product.objects.filter(sku="written-before").exists()
 
 

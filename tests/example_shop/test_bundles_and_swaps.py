@@ -1,0 +1,106 @@
+"""A bundle goes into the cart at one press of a button; an upgrade takes the place of a line of the cart."""
+
+import pytest
+from django.urls import reverse
+
+from ecomrec_django.models import Event
+from ecomrec_django.strategies.base import Offer, Reason
+from ecomrec_django.testing import publish_offers
+from example_shop.cart import SESSION_KEY
+from example_shop.models import Product
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _products():
+    Product.objects.bulk_create(
+        Product(sku=sku, title=f"Product {sku}", price=price) for sku, price in (("A", 2), ("B", 3), ("C", 5), ("D", 3))
+    )
+    Product.objects.filter(sku="C").update(stock=0)
+    publish_offers(
+        {
+            "bought_with": {"A": ["B", "D"]},
+            "upgrade_to": {"A": [Offer("B", 1.0, Reason.UPGRADE, 0, (1.5, 1.05, 1.8, 0.9, 3))]},
+        }
+    )
+
+
+def cart(client):
+    return client.session.get(SESSION_KEY) or {}
+
+
+def put(client, **quantities):
+    for sku, quantity in quantities.items():
+        client.post(reverse("cart-add"), {"sku": sku, "quantity": quantity})
+
+
+def test_a_product_page_offers_all_together_with_their_price(client):
+    page = client.get(reverse("product", args=["A"])).content.decode()
+    # The upgrade took B, which no second block repeats.
+    assert "These 2 together: <strong>$5.00</strong>" in page
+    assert "Add all 2 to cart" in page
+    assert page.count('type="hidden" name="sku" value="D"') == 2
+
+
+def test_all_go_into_the_cart_and_are_recorded_each(client):
+    client.cookies["ecomrec_consent"] = "yes"
+    put(client, B=2)
+    answer = client.post(
+        reverse("cart-add-all"),
+        {"sku": ["A", "B", "A"]},
+        follow=True,
+        headers={"User-Agent": "Mozilla/5.0 Firefox/140.0"},
+    )
+    assert cart(client) == {"B": 3, "A": 1}
+    assert "2 products went into your cart." in answer.content.decode()
+    added = Event.objects.filter(kind="add_to_cart").values_list("item__external_id", flat=True)
+    assert {"A", "B"} <= set(added)
+
+
+def test_what_cannot_be_ordered_is_named_and_the_others_go_in(client):
+    answer = client.post(reverse("cart-add-all"), {"sku": ["C", "A", "unheard of"]}, follow=True).content.decode()
+    assert cart(client) == {"A": 1}
+    assert "“Product C” cannot be ordered" in answer
+    assert "1 product went into your cart." in answer
+    answer = client.post(reverse("cart-add-all"), {"sku": ["unheard of"]}, follow=True).content.decode()
+    assert "could not be put into your cart" in answer
+    assert client.get(reverse("cart-add-all")).status_code == 405
+
+
+def test_a_line_offers_its_upgrade_with_the_price_that_it_costs_more(client):
+    put(client, A=3)
+    page = client.get(reverse("cart")).content.decode()
+    assert "Swap for Product B (+$1.00)" in page
+    put(client, B=1)
+    assert "Swap for Product B" not in client.get(reverse("cart")).content.decode()
+
+
+def test_a_swap_keeps_the_quantity_and_the_place(client):
+    put(client, D=1, A=3, C=1)
+    client.post(reverse("cart-add"), {"sku": "A", "quantity": 1})
+    answer = client.post(reverse("cart-swap"), {"sku": "A", "for": "B"}, follow=True).content.decode()
+    assert list(cart(client).items()) == [("D", 1), ("B", 4)]
+    assert "“Product B” is in your cart instead." in answer
+
+
+def test_a_swap_joins_what_is_there_already(client):
+    put(client, A=3, B=2)
+    client.post(reverse("cart-swap"), {"sku": "A", "for": "B"})
+    assert cart(client) == {"B": 5}
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"sku": "D", "for": "B"}, "could not be swapped"),
+        ({"sku": "A", "for": "nothing"}, "could not be swapped"),
+        ({}, "could not be swapped"),
+        ({"sku": "A", "for": "C"}, "cannot be ordered"),
+    ],
+)
+def test_a_swap_that_cannot_be_is_refused_in_words(client, asked, said):
+    put(client, A=3)
+    assert said in client.post(reverse("cart-swap"), asked, follow=True).content.decode()
+    assert cart(client) == {"A": 3}
+    assert client.get(reverse("cart-swap")).status_code == 405

@@ -1,0 +1,74 @@
+"""What a product and the offers beside it cost together."""
+
+from decimal import Decimal
+
+import pytest
+from django.template import Context, Template
+from django.test import RequestFactory
+
+from ecomrec_django.serving.bundle import Bundle
+from ecomrec_django.serving.offers import offers
+from ecomrec_django.testing import override_ecomrec, publish_offers
+from tests.hosts.models import IntegerProduct
+
+STRATEGIES = {
+    "bought_with": "tests.serving.catalogs.AnyBundled",
+    "upgrade_to": "tests.serving.catalogs.AtMostDouble",
+    "for_you": "ecomrec_django.strategies.for_you.ForYou",
+}
+
+
+@pytest.fixture(autouse=True)
+def _bundled(host):
+    with override_ecomrec(STRATEGIES=STRATEGIES):
+        publish_offers({"bought_with": {"1": ["2", "3"], "5": ["6"]}, "upgrade_to": {"3": ["4"]}})
+        yield
+
+
+def bundle(anchors=("1",), strategy="bought_with", **attributes):
+    request = RequestFactory().get("/")
+    vars(request).update(attributes)
+    return offers(request, strategy, anchors).bundle
+
+
+def test_it_is_the_sum_of_what_this_customer_pays():
+    assert bundle() == Bundle(("1", "2", "3"), Decimal(6), "6.00")
+    assert bundle(discount="0.5").total == 3
+
+
+def test_a_product_that_was_only_named_by_its_id_costs_no_query_more(django_assert_num_queries):
+    with django_assert_num_queries(2):
+        assert bundle(("1",)).count == 3
+    with django_assert_num_queries(1):
+        assert bundle((IntegerProduct(pk=1, price=1),)).count == 3
+
+
+def test_beside_a_cart_it_is_of_the_offers_alone():
+    assert bundle(None, cart_ids=["1"]).items == ("2", "3")
+
+
+@pytest.mark.parametrize(("field", "value"), [("stock", 0), ("price", None)], ids=["out of stock", "without a price"])
+def test_there_is_none_where_the_product_cannot_be_bought(field, value):
+    IntegerProduct.objects.filter(pk=1).update(**{field: value})
+    assert bundle() is None
+
+
+def test_there_is_none_beside_several_products_for_a_single_one_or_for_other_strategies():
+    assert bundle(("1", "5")) is None
+    IntegerProduct.objects.filter(pk__in=[2, 3]).update(stock=0)
+    assert bundle() is None
+    assert bundle(("3",), "upgrade_to") is None
+
+
+def test_the_block_says_it_below_its_offers():
+    request = RequestFactory().get("/")
+    html = Template("{% load ecomrec %}{% bought_with '1' %}").render(Context({"request": request}))
+    assert "These 3 together: " in html
+    assert html.index("</ul>") < html.index("These 3 together")
+
+
+def test_an_offer_tells_how_much_more_it_costs_than_the_one_product_beside_it():
+    found = offers(RequestFactory().get("/"), "upgrade_to", ["3"]).offers
+    assert [(offer.more, offer.more_text) for offer in found] == [(1, "+1.00")]
+    found = offers(RequestFactory().get("/"), "bought_with", ["1", "5"]).offers
+    assert {(offer.more, offer.more_text) for offer in found} == {(None, "")}
