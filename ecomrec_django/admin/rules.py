@@ -47,7 +47,7 @@ class RuleForm(forms.ModelForm):
         model = Rule
         fields = (
             *("name", "action", "factor", "strategy", "slot", "beside", "segment", "category", "brand", "attribute"),
-            *("value", "lowest_price", "highest_price", "lowest_margin", "highest_margin", "lowest_stock"),
+            *("value", "new_days", "lowest_price", "highest_price", "lowest_margin", "highest_margin", "lowest_stock"),
             *("highest_stock", "starts", "ends", "active", "note"),
         )
 
@@ -95,6 +95,7 @@ class RuleAdmin(EcomrecAdmin):
                     "category",
                     "brand",
                     ("attribute", "value"),
+                    "new_days",
                     ("lowest_price", "highest_price"),
                     ("lowest_margin", "highest_margin"),
                     ("lowest_stock", "highest_stock"),
@@ -141,6 +142,7 @@ class RuleAdmin(EcomrecAdmin):
             str(rule.category or ""),
             rule.brand,
             f"{rule.attribute}: {rule.value}" if rule.value else rule.attribute,
+            "" if rule.new_days is None else _("new within %(days)s days") % {"days": rule.new_days},
             _range(_("price"), rule.lowest_price, rule.highest_price),
             _range(_("margin"), rule.lowest_margin, rule.highest_margin),
             _range(_("stock"), rule.lowest_stock, rule.highest_stock),

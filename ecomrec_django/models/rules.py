@@ -66,6 +66,12 @@ class Rule(models.Model):
     highest_margin = models.FloatField(_("margin to"), null=True, blank=True)
     lowest_stock = models.PositiveIntegerField(_("stock from"), null=True, blank=True)
     highest_stock = models.PositiveIntegerField(_("stock to"), null=True, blank=True)
+    new_days = models.PositiveSmallIntegerField(
+        _("new within days"),
+        null=True,
+        blank=True,
+        help_text=_("Products that came into the catalog at most so many days ago."),
+    )
     # When.
     starts = models.DateTimeField(_("from"), null=True, blank=True)
     ends = models.DateTimeField(_("until"), null=True, blank=True)

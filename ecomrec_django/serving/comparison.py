@@ -72,12 +72,12 @@ def _change(name: str, ours: str | None, theirs: str | None) -> Change | None:
         return None
     if ours is None or theirs is None or ours.casefold() == theirs.casefold():
         return None
-    amounts = _amount(ours), _amount(theirs)
-    if amounts[0] is None or amounts[1] is None:
-        if amounts != (None, None):
-            return None
-        return Change(DIFFERS, gettext("%(value)s instead of %(other)s") % {"value": theirs, "other": ours})
-    return _grown(name, *amounts)
+    before, after = _amount(ours), _amount(theirs)
+    if before is not None and after is not None:
+        return _grown(name, before, after)
+    if before is not None or after is not None:
+        return None
+    return Change(DIFFERS, gettext("%(value)s instead of %(other)s") % {"value": theirs, "other": ours})
 
 
 def _says_yes(text: str | None) -> bool | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -15,16 +15,16 @@ from ..strategies.base import Offer, Reason
 
 
 class Facts(NamedTuple):
-    """What the mirror says of an item; ``category`` is a Category.path, "" for none."""
+    """What the mirror says of an item; ``category`` is a Category.path, "" for none, ``since`` when it came."""
 
     category: str
     brand: str
     attributes: Mapping[str, str]
     cost: Decimal | None
-    price: Decimal | None
+    since: datetime | None = None
 
 
-NOTHING = Facts("", "", {}, None, None)
+NOTHING = Facts("", "", {}, None)
 
 
 class Live(NamedTuple):
@@ -54,6 +54,7 @@ class Term:
     price: tuple[Decimal | None, Decimal | None]
     margin: tuple[float | None, float | None]
     stock: tuple[int | None, int | None]
+    new_days: int | None
     starts: datetime | None
     ends: datetime | None
 
@@ -76,6 +77,7 @@ class Term:
             (rule.lowest_price, rule.highest_price),
             (rule.lowest_margin, rule.highest_margin),
             (rule.lowest_stock, rule.highest_stock),
+            rule.new_days,
             aware(rule.starts) if rule.starts is not None else None,
             aware(rule.ends) if rule.ends is not None else None,
         )
@@ -88,7 +90,8 @@ class Term:
     @property
     def asks_mirror(self) -> bool:
         """Whether it needs what the mirror says of offers or anchors."""
-        return bool(self.category or self.brand or self.attribute or self.beside) or _bounds(self.margin)
+        asked = self.category or self.brand or self.attribute or self.beside or self.new_days is not None
+        return bool(asked) or _bounds(self.margin)
 
     def holds(self, strategy: str, slot: str, segment: int, now: datetime) -> bool:
         """Whether it is in force in such a block, whatever it stands beside."""
@@ -108,6 +111,8 @@ class Term:
             return False
         if self.attribute and not self._has_attribute(facts.attributes):
             return False
+        if self.new_days is not None and not _within(facts.since, self.new_days):
+            return False
         if not self.asks_live:
             return True
         if live is None:
@@ -121,6 +126,10 @@ class Term:
     def _has_attribute(self, attributes: Mapping[str, str]) -> bool:
         values = [text for name, text in attributes.items() if name.casefold() == self.attribute]
         return any(not self.value or str(text).casefold() == self.value for text in values)
+
+
+def _within(since: datetime | None, days: int) -> bool:
+    return since is not None and datetime.now(UTC) - since <= timedelta(days=days)
 
 
 def within(path: str, category: str) -> bool:
@@ -216,8 +225,9 @@ def facts_of(items: Iterable[str]) -> dict[str, Facts]:
     found = {}
     for some in chunks(sorted(set(items)), LOOKUP):
         rows = Item.objects.filter(external_id__in=some).values_list(
-            "external_id", "category__path", "brand", "attributes", "cost", "price"
+            "external_id", "category__path", "brand", "attributes", "cost", "first_seen"
         )
-        for name, category, brand, attributes, cost, price in rows:
-            found[name] = Facts(category or "", brand, attributes if isinstance(attributes, dict) else {}, cost, price)
+        for name, category, brand, attributes, cost, since in rows:
+            known = attributes if isinstance(attributes, dict) else {}
+            found[name] = Facts(category or "", brand, known, cost, aware(since))
     return found

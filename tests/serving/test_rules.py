@@ -35,6 +35,7 @@ def _shelves(host):
     for name, facts in SHELVES.items():
         facts = {"category_id": tree.pk(facts["category"]), **{k: v for k, v in facts.items() if k != "category"}}
         Item.objects.create(external_id=name, title=name, price=int(name), **facts)
+    Item.objects.exclude(external_id="6").update(first_seen=datetime.now(UTC) - timedelta(days=60))
     publish_offers({"bought_with": {"1": ["2", "3", "4", "5", "6"]}, "for_you": {"": ["6", "5", "2"]}})
 
 
@@ -66,6 +67,7 @@ def shown(anchors=("1",), strategy="bought_with", request=None, limit=4):
         ({"brand": "CONTOSO"}, "34"),
         ({"attribute": "season"}, "56"),
         ({"attribute": "season", "value": "summer"}, "5"),
+        ({"new_days": 30}, "6"),
         ({"lowest_price": 4}, "456"),
         ({"highest_price": 3}, "23"),
         ({"lowest_price": 3, "highest_price": 4}, "34"),

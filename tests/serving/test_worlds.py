@@ -70,7 +70,7 @@ class World:
                 draw.choice(["x", "Y"]),
                 draw.choice([{}, {"season": "summer"}, {"season": "winter"}]),
                 draw.choice([None, Decimal(draw.randint(1, 9))]),
-                Decimal(draw.randint(1, 20)),
+                NOW - timedelta(days=draw.choice([1, 60])),
             )
             for item in items
         }
@@ -132,6 +132,7 @@ class World:
             highest_price=either(Decimal(12)),
             lowest_margin=either(0.3),
             highest_stock=either(1),
+            new_days=either(30),
             starts=either(NOW - timedelta(days=1), NOW + timedelta(days=1)),
             ends=either(NOW + timedelta(days=1), NOW - timedelta(days=1)),
             segment_id=either(1),
@@ -172,6 +173,8 @@ class World:
         if rule.attribute and (
             rule.attribute not in facts.attributes or rule.value not in ("", facts.attributes[rule.attribute])
         ):
+            return False
+        if rule.new_days and facts.since < NOW - timedelta(days=rule.new_days):
             return False
         price = product.price
         if rule.price[0] is not None and (price is None or price < rule.price[0]):
