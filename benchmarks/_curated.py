@@ -74,6 +74,7 @@ def _ours(products: list[dict[str, str]], leaf: np.ndarray, price: np.ndarray) -
         "aisle": np.ones(size, np.int64),
         "category_path": [product["category"].replace("/", " > ") for product in products],
         "price": price,
+        "cost": np.full(size, np.nan),
         "rating": np.full(size, np.nan),
         "attributes": [""] * size,
         "available": [True] * size,

@@ -34,7 +34,7 @@ HISTORY = {
 }
 
 # item: Item.pk · category: Category.pk of the leaf (the need), 0 if none · aisle: Category.pk of its aisle, 0 if none ·
-# attributes: lines of "name=value".
+# attributes: lines of "name=value" · cost: what the item costs the shop, NaN if unknown.
 ITEMS = {
     "item": "int64",
     "external_id": "string",
@@ -45,6 +45,7 @@ ITEMS = {
     "aisle": "int64",
     "category_path": "string",
     "price": "float64",
+    "cost": "float64",
     "rating": "float64",
     "attributes": "string",
     "available": "bool",

@@ -253,6 +253,7 @@ def items_table(items: QuerySet[Item] | None = None) -> pa.Table:
             Coalesce("category__aisle_id", "picture__category__aisle_id"),
             Coalesce("category__path", "picture__category__path"),
             "price",
+            "cost",
             "rating",
             "attributes",
             "available",
@@ -268,10 +269,11 @@ def items_table(items: QuerySet[Item] | None = None) -> pa.Table:
         "aisle": 0,
         "category_path": "",
         "price": float("nan"),
+        "cost": float("nan"),
         "rating": float("nan"),
         "attributes": "",
     }
-    convert: dict[str, Callable[[Any], Any]] = {"price": float, "rating": float, "attributes": _lines}
+    convert: dict[str, Callable[[Any], Any]] = {"price": float, "cost": float, "rating": float, "attributes": _lines}
     arrays = []
     for column, values in zip(types, columns, strict=True):
         if column.name in blank:

@@ -22,6 +22,7 @@ class Catalog:
 
     ``aisle``: number of its aisle, an item without a category being an aisle of its own. ``need``: number of its
     leaf category, -1 if none. ``categories``: Category.pk of each need. ``price``: NaN where unknown or not above 0.
+    ``cost``: NaN where unknown.
     """
 
     ids: np.ndarray
@@ -30,6 +31,7 @@ class Catalog:
     need: np.ndarray
     categories: np.ndarray
     price: np.ndarray
+    cost: np.ndarray
     rating: np.ndarray
 
     @classmethod
@@ -52,6 +54,7 @@ class Catalog:
             need,
             categories[known],
             price,
+            items["cost"].to_numpy(zero_copy_only=False).astype(np.float64),
             items["rating"].to_numpy(zero_copy_only=False).astype(np.float64),
         )
 

@@ -25,6 +25,7 @@ HALF_LIFE = 30.0
 # How far the extra price turns the order: 0 is what is most likely accepted, 1 the expected extra revenue. Chosen on
 # Complete Journey's validation slice, where the order foretells as well as without it.
 GREED = 0.25
+LEAST_EXTRA = 0.01
 # Observed up-moves of a need from which its price band is learned.
 MIN_MOVES = 20
 BAND_SHARE = 0.8
@@ -142,19 +143,27 @@ def _upgrades(
     liked = np.sqrt(alike + MIN_SIMILARITY) * (signals.sales[group[other]] + 1)
     prior = liked / np.maximum(np.bincount(one, liked, len(group)), 1e-9)[one]
     chance = (moved + PRIOR_MOVES * prior) / (signals.left[group[one]] + PRIOR_MOVES)
-    margin = chance * (price[other] - price[one]) ** GREED
+    score = chance * _extra(price, catalog.cost[group], one, other) ** GREED
     step = np.full(len(one), 1.0)
     return Candidates.of(
         Reason.UPGRADE,
         group[one],
         group[other],
-        margin,
+        score,
         ratio[one, other],
         low * step,
         high * step,
         alike,
         moved,
     ).ranked(LIST_LENGTH)
+
+
+def _extra(price: np.ndarray, cost: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """What a move brings: the margin that ``other`` leaves beyond that of ``one`` where both costs are known, else the
+    price. A move that leaves less brings next to nothing."""
+    dearer = price[other] - price[one]
+    left = dearer - (cost[other] - cost[one])
+    return np.where(np.isfinite(left), np.maximum(left, LEAST_EXTRA), dearer)
 
 
 def _bands(catalog: Catalog, moves: Counts) -> tuple[np.ndarray, np.ndarray]:

@@ -57,6 +57,7 @@ def catalog(items: Iterable[dict[str, Any]]) -> pa.Table:
             "aisle": 0,
             "category_path": "",
             "price": float("nan"),
+            "cost": float("nan"),
             "rating": float("nan"),
             "attributes": "",
             "available": True,

@@ -58,6 +58,14 @@ def test_of_what_is_equally_alike_the_bestseller_leads():
         assert offers(UpgradeTo().make(training(sold, same)).by_item, 1)[0] == bestseller
 
 
+def test_what_leaves_more_of_its_price_comes_first_where_costs_are_known():
+    same = [{**item, "title": "trail tent"} for item in CATALOG]
+    sold = [{"visitor": visitor, "item": item, "basket": f"b{visitor}"} for visitor in (1, 2) for item in (2, 3)]
+    for costs, first in (({1: 60.0, 2: 60.0, 3: 140.0}, 2), ({1: 60.0, 2: 125.0, 3: 70.0}, 3)):
+        items = [{**item, "cost": costs.get(item["item"], float("nan"))} for item in same]
+        assert offers(UpgradeTo().make(training(sold, items)).by_item, 1)[0] == first
+
+
 def test_the_band_follows_the_moves_that_were_observed():
     lists = UpgradeTo().make(training(up_moves(1, 4, 40), CATALOG)).by_item
     assert offers(lists, 1) == [4]
