@@ -200,6 +200,10 @@ class Catalog:
         values = {name: self._read(product, name) for name in self.attributes}
         return {name: str(value) for name, value in values.items() if value not in (None, "")}
 
+    def compared_attributes(self, product: Any) -> Mapping[str, str]:
+        """The attributes of a live product that an upgrade's reason compares. Read on pages: keep it to no query."""
+        return self.product_attributes(product)
+
     def category_path(self, category: Any) -> tuple[str, ...]:
         """Names from the root to the leaf of a path (text joined by " > ", a sequence) or of a node with ``parent``."""
         if category is None or category == "":

@@ -6,7 +6,7 @@ Oscar's own models are looked up where they are used, so that forked apps work.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
@@ -127,6 +127,10 @@ class OscarCatalog(Catalog):
     def product_attributes(self, product: Any) -> dict[str, str]:
         given = [one for one in product.attribute_values.all() if one.attribute.code != self.brand_attribute]
         return {one.attribute.code: str(one.value_as_text) for one in given}
+
+    def compared_attributes(self, product: Any) -> Mapping[str, str]:
+        """None, as pages read products without their attributes: a query each, and more for each attribute."""
+        return {}
 
     def _brand(self, product: Any) -> str:
         found = [one for one in product.attribute_values.all() if one.attribute.code == self.brand_attribute]

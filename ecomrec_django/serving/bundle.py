@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from django.http import HttpRequest
 
 from ..catalog.adapter import Catalog
+from .beside import Beside
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Bundle:
 def bundle_of(
     catalog: Catalog,
     request: HttpRequest | None,
-    anchor: tuple[str, Any] | None,
+    anchor: tuple[str, Beside | None] | None,
     offers: Iterable[tuple[str, Decimal | None]],
 ) -> Bundle | None:
     """Of the page's product (external id and live product; None beside a cart, which has its own already) and the
@@ -37,12 +37,12 @@ def bundle_of(
     """
     parts = list(offers)
     if anchor is not None:
-        item, product = anchor
-        if product is None or not catalog.available(product, request):
+        item, beside = anchor
+        if beside is None or not catalog.available(beside.product, request):
             return None
-        parts.insert(0, (item, catalog.price(product, request)))
+        parts.insert(0, (item, beside.price))
     prices = [price for _, price in parts if price is not None]
     if len(prices) < max(len(parts), 2):
         return None
-    total = sum(prices, Decimal(0))
+    total = sum(prices[1:], prices[0])
     return Bundle(tuple(item for item, _ in parts), total, catalog.format_price(total, request))

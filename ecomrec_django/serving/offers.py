@@ -15,6 +15,7 @@ from ..catalog.adapter import Catalog
 from ..catalog.categories import digest_of
 from ..conf import conf
 from ..strategies.base import Anchor, Offer, Reason, Strategy, decode_offers
+from .beside import Beside
 from .bundle import Bundle, bundle_of
 from .failures import note_failure
 from .guard import Candidate, Guard, Kept, LeftOut, live_of
@@ -125,12 +126,16 @@ def block_of(
     given = page.cart if anchors is None else list(anchors)
     found = examine(page, strategy, given, conf.LIMIT if limit is None else limit, category, place)
     only = "" if anchors is None else _only(page.catalog, given)
-    beside = found.anchors.get(only)
+    beside = Beside.of(page.catalog, page.request, found.anchors.get(only))
     kept = [present(page.catalog, page.request, one, beside) for one in found.kept]
     bundle = None
     if strategy_named(strategy).bundles and (only or anchors is None):
-        bought = (only, beside) if only else None
-        bundle = bundle_of(page.catalog, page.request, bought, [(offer.item, offer.price) for offer in kept])
+        bundle = bundle_of(
+            page.catalog,
+            page.request,
+            (only, beside) if only else None,
+            [(offer.item, offer.price) for offer in kept],
+        )
     return OfferBlock(strategy, found.release, kept, only, place, bundle)
 
 
@@ -317,11 +322,10 @@ def _merged(lists: Sequence[Sequence[Offer]]) -> Sequence[Offer]:
     return sorted(merged, key=lambda offer: -offer.score)
 
 
-def present(catalog: Catalog, request: HttpRequest | None, kept: Kept, beside: Any = None) -> BlockOffer:
+def present(catalog: Catalog, request: HttpRequest | None, kept: Kept, beside: Beside | None = None) -> BlockOffer:
     """What a template or the API shows of an offer; ``beside``: the one live product that it stands beside."""
     offer, product, price = kept
-    own = None if beside is None else catalog.price(beside, request)
-    more = None if price is None or own is None else price - own
+    more = None if price is None or beside is None or beside.price is None else price - beside.price
     return BlockOffer(
         offer.item,
         product,
@@ -330,7 +334,7 @@ def present(catalog: Catalog, request: HttpRequest | None, kept: Kept, beside: A
         safe_url(catalog.image_url(product)),
         price,
         "" if price is None else catalog.format_price(price, request),
-        upgrade_sentence(catalog, offer, product, beside, price, own) or sentence(offer),
+        upgrade_sentence(catalog, offer, product, price, beside) or sentence(offer),
         offer.score,
         more,
         "" if more is None else _signed(catalog, more, request),

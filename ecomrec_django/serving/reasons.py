@@ -11,6 +11,7 @@ from django.utils.translation import gettext, gettext_noop, ngettext
 from ..catalog.adapter import Catalog
 from ..learning.replenishment import due
 from ..strategies.base import Offer, Reason, evidence_of
+from .beside import Beside
 from .comparison import compare
 
 # A smaller crowd is no argument, and may point at a person.
@@ -29,23 +30,21 @@ _SENTENCES = {
 }
 
 
-def upgrade_sentence(
-    catalog: Catalog, offer: Offer, product: Any, beside: Any, price: Decimal | None, own: Decimal | None
-) -> str:
+def upgrade_sentence(catalog: Catalog, offer: Offer, product: Any, price: Decimal | None, beside: Beside | None) -> str:
     """What a live upgrade has more than the product beside it, and how much dearer it is now: "+20 L, 18 % more".
 
     Empty for other offers, and where the shop has no attributes to compare.
     """
     if offer.reason is not Reason.UPGRADE or beside is None:
         return ""
-    changes = compare(catalog.product_attributes(beside), catalog.product_attributes(product))
-    parts = [change.text for change in changes]
-    if not parts or price is None or not own:
+    if price is None or not beside.price:
         return ""
-    dearer = gettext("%(percent)s %% more") % {"percent": round(100 * (float(price / own) - 1))}
-    while parts and len(", ".join([*parts, dearer])) > LONGEST_REASON:
+    parts = [change.text for change in compare(beside.attributes, catalog.compared_attributes(product))]
+    percent = round(100 * (float(price / beside.price) - 1))
+    dearer = [gettext("%(percent)s %% more") % {"percent": percent}] if percent >= 1 else []
+    while parts and len(", ".join([*parts, *dearer])) > LONGEST_REASON:
         parts.pop()
-    return ", ".join([*parts, dearer]) if parts else ""
+    return ", ".join([*parts, *dearer]) if parts else ""
 
 
 def sentence(offer: Offer) -> str:

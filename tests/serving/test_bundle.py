@@ -6,6 +6,7 @@ import pytest
 from django.template import Context, Template
 from django.test import RequestFactory
 
+from ecomrec_django.conf import conf
 from ecomrec_django.serving.bundle import Bundle
 from ecomrec_django.serving.offers import offers
 from ecomrec_django.testing import override_ecomrec, publish_offers
@@ -72,3 +73,8 @@ def test_an_offer_tells_how_much_more_it_costs_than_the_one_product_beside_it():
     assert [(offer.more, offer.more_text) for offer in found] == [(1, "+1.00")]
     found = offers(RequestFactory().get("/"), "bought_with", ["1", "5"]).offers
     assert {(offer.more, offer.more_text) for offer in found} == {(None, "")}
+
+
+def test_prices_that_a_shop_gives_as_floats_are_added_too(monkeypatch):
+    monkeypatch.setattr(conf.CATALOG, "price", lambda self, product, request: float(product.price))
+    assert bundle().total == 6

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ecomrec_django.serving.beside import Beside
 from ecomrec_django.serving.comparison import MOST_CHANGES, compare
 from ecomrec_django.serving.reasons import LONGEST_REASON, upgrade_sentence
 from ecomrec_django.strategies.base import Offer, Reason
@@ -92,7 +93,9 @@ class SpecCatalog(CartCatalog):
 def reason(own, price, ours, theirs):
     beside, product = IntegerProduct(pk=1, price=own), IntegerProduct(pk=2, price=price)
     beside.specs, product.specs = ours, theirs
-    return upgrade_sentence(SpecCatalog(), Offer("2", 1.0, Reason.UPGRADE, 0, ()), product, beside, price, own)
+    catalog = SpecCatalog()
+    offer = Offer("2", 1.0, Reason.UPGRADE, 0, ())
+    return upgrade_sentence(catalog, offer, product, price, Beside.of(catalog, None, beside))
 
 
 def test_the_reason_of_an_upgrade_says_what_it_has_more_and_how_much_dearer_it_is_now():
@@ -101,5 +104,6 @@ def test_the_reason_of_an_upgrade_says_what_it_has_more_and_how_much_dearer_it_i
     )
     assert reason(50, 59, {}, {}) == ""
     assert reason(50, None, {"volume": "60 L"}, {"volume": "80 L"}) == ""
+    assert reason(50, 50, {"volume": "60 L"}, {"volume": "80 L"}) == "+20 L"
     long = {f"a rather long name {number}": "yes" for number in range(5)}
     assert len(reason(50, 59, {}, long)) <= LONGEST_REASON

@@ -23,6 +23,7 @@ from ecomrec_django.catalog.sync import sync
 from ecomrec_django.conf import conf
 from ecomrec_django.models import Event, Item
 from ecomrec_django.serving.offers import offers
+from ecomrec_django.strategies.base import Offer, Reason
 from ecomrec_django.tasks import run_training
 from ecomrec_django.testing import publish_offers
 from ecomrec_django.tracking.orders import import_purchases
@@ -168,6 +169,25 @@ def test_a_block_costs_as_many_queries_for_many_offers_as_for_few(shop, rf):
         counts.append(len(queries))
         cache.clear()
     assert counts == [6, 6]
+
+
+def test_beside_a_product_of_the_page_many_offers_cost_as_many_queries_as_few_too(shop, rf):
+    given = {"colour": "red", "persons": "2"}
+    mugs = [product(f"Mug {n}", f"Camping > Mugs {n}", "5") for n in range(8)]
+    tents = [product(f"Tent {n}", "Camping > Tents", "140", attributes=given) for n in range(8)]
+    sync()
+    tent = str(shop["tent"].pk)
+    upgrades = [Offer(str(one.pk), 1.0, Reason.UPGRADE, 0, (1.4, 1.05, 1.8, 0.9, 3)) for one in tents]
+    publish_offers({"bought_with": {tent: [str(mug.pk) for mug in mugs]}, "upgrade_to": {tent: upgrades}})
+    for strategy in ("bought_with", "upgrade_to"):
+        counts = set()
+        for limit in (2, 8):
+            cache.clear()
+            on_page = Product.objects.get(pk=tent)
+            with CaptureQueriesContext(connection) as queries:
+                assert len(offers(rf.get("/"), strategy, [on_page], limit).offers) == limit
+            counts.add(len(queries))
+        assert len(counts) == 1
 
 
 # -- behaviour ------------------------------------------------------------------------------------------------------
