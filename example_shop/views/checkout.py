@@ -63,12 +63,14 @@ def add_all(request):
     skus = list(dict.fromkeys(request.POST.getlist("sku")))[:MOST_AT_ONCE]
     found = {product.sku: product for product in Product.objects.filter(sku__in=skus)}
     products = [found[sku] for sku in skus if sku in found]
+    added = 0
     for product in products:
-        if product.buyable:
-            _put(request, product.sku, Cart(request).quantities.get(product.sku, 0) + 1)
-        else:
+        if not product.buyable:
             messages.error(request, f"“{product.title}” cannot be ordered at the moment.")
-    added = sum(product.buyable for product in products)
+        elif _put(request, product.sku, Cart(request).quantities.get(product.sku, 0) + 1) > 0:
+            added += 1
+        else:
+            messages.error(request, f"Your cart has no room for “{product.title}”.")
     if added:
         messages.success(request, f"{added} product{'' if added == 1 else 's'} went into your cart.")
     elif not products:
@@ -81,7 +83,7 @@ def swap(request):
     """Put one product in the place of another, as many pieces of it."""
     there = Cart(request).quantities.get(request.POST.get("sku", ""))
     product = Product.objects.filter(sku=request.POST.get("for", "")).first()
-    if there is None or product is None:
+    if there is None or product is None or product.sku == request.POST["sku"]:
         messages.error(request, "That could not be swapped.")
     elif not product.buyable:
         messages.error(request, f"“{product.title}” cannot be ordered at the moment.")
@@ -138,7 +140,7 @@ def order(request, number):
 
 
 def _put(request, sku, quantity):
-    """Let the cart hold so many pieces of a product, and tell the recommendations what changed."""
+    """Let the cart hold so many pieces of a product, and tell the recommendations what changed: what is returned."""
     cart = Cart(request)
     before = cart.quantities.get(sku, 0)
     cart.set(sku, quantity)
@@ -147,3 +149,4 @@ def _put(request, sku, quantity):
         track.add_to_cart(request, sku, change)
     elif change < 0:
         track.remove_from_cart(request, sku, -change)
+    return change

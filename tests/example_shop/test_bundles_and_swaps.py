@@ -1,15 +1,17 @@
 """A bundle goes into the cart at one press of a button; an upgrade takes the place of a line of the cart."""
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from ecomrec_django.models import Event
 from ecomrec_django.strategies.base import Offer, Reason
 from ecomrec_django.testing import publish_offers
-from example_shop.cart import SESSION_KEY
+from example_shop.cart import MOST_LINES, MOST_PIECES, SESSION_KEY
 from example_shop.models import Product
 
 pytestmark = pytest.mark.django_db
+BROWSER = "Mozilla/5.0 Firefox/140.0"
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +52,7 @@ def test_all_go_into_the_cart_and_are_recorded_each(client):
         reverse("cart-add-all"),
         {"sku": ["A", "B", "A"]},
         follow=True,
-        headers={"User-Agent": "Mozilla/5.0 Firefox/140.0"},
+        headers={"User-Agent": BROWSER},
     )
     assert cart(client) == {"B": 3, "A": 1}
     assert "2 products went into your cart." in answer.content.decode()
@@ -104,3 +106,48 @@ def test_a_swap_that_cannot_be_is_refused_in_words(client, asked, said):
     assert said in client.post(reverse("cart-swap"), asked, follow=True).content.decode()
     assert cart(client) == {"A": 3}
     assert client.get(reverse("cart-swap")).status_code == 405
+
+
+def test_a_swap_with_itself_changes_and_records_nothing(client):
+    client.cookies["ecomrec_consent"] = "yes"
+    client.defaults["HTTP_USER_AGENT"] = BROWSER
+    put(client, A=3)
+    answer = client.post(reverse("cart-swap"), {"sku": "A", "for": "A"}, follow=True).content.decode()
+    assert "could not be swapped" in answer
+    assert cart(client) == {"A": 3}
+    assert not Event.objects.filter(kind="remove_from_cart").exists()
+
+
+def test_a_swap_is_recorded_as_a_removal_and_an_addition(client):
+    client.cookies["ecomrec_consent"] = "yes"
+    client.defaults["HTTP_USER_AGENT"] = BROWSER
+    put(client, A=3)
+    client.post(reverse("cart-swap"), {"sku": "A", "for": "B"})
+    recorded = list(Event.objects.order_by("pk").values_list("kind", "item__external_id", "quantity"))
+    assert recorded == [("add_to_cart", "A", 3), ("remove_from_cart", "A", 3), ("add_to_cart", "B", 3)]
+
+
+def test_what_finds_no_room_in_a_full_cart_is_not_said_to_be_in_it(client):
+    session = client.session
+    session[SESSION_KEY] = {"A": MOST_PIECES, **{f"other {number}": 1 for number in range(MOST_LINES - 1)}}
+    session.save()
+    answer = client.post(reverse("cart-add-all"), {"sku": ["A", "B"]}, follow=True).content.decode()
+    assert "B" not in cart(client)
+    assert "went into your cart" not in answer
+    assert "Your cart has no room for “Product B”." in answer
+    assert "Your cart has no room for “Product A”." in answer
+
+
+@pytest.mark.parametrize("name", ["cart-add-all", "cart-swap"])
+def test_forms_of_other_sites_are_refused(name):
+    assert Client(enforce_csrf_checks=True).post(reverse(name), {"sku": "A", "for": "B"}).status_code == 403
+
+
+def test_only_the_first_five_lines_are_asked_for_an_upgrade(client):
+    Product.objects.bulk_create(Product(sku=f"L{n}", title=f"Line {n}", price=2) for n in range(8))
+    Product.objects.bulk_create(Product(sku=f"U{n}", title=f"Better {n}", price=3) for n in range(8))
+    upgrade = (1.5, 1.05, 1.8, 0.9, 3)
+    publish_offers({"upgrade_to": {f"L{n}": [Offer(f"U{n}", 1.0, Reason.UPGRADE, 0, upgrade)] for n in range(8)}})
+    put(client, **{f"L{n}": 1 for n in range(8)})
+    page = client.get(reverse("cart")).content.decode()
+    assert [n for n in range(8) if f"Swap for Better {n} " in page] == [0, 1, 2, 3, 4]
