@@ -12,6 +12,9 @@ from ecomrec_django.serving.offers import offers
 from ecomrec_django.testing import override_ecomrec, publish_offers
 from tests.hosts.models import IntegerProduct
 
+from .catalogs import AnyPersonal
+from .shoppers import asking, remember
+
 STRATEGIES = {
     "bought_with": "tests.serving.catalogs.AnyBundled",
     "upgrade_to": "tests.serving.catalogs.AtMostDouble",
@@ -78,3 +81,12 @@ def test_an_offer_tells_how_much_more_it_costs_than_the_one_product_beside_it():
 def test_prices_that_a_shop_gives_as_floats_are_added_too(monkeypatch):
     monkeypatch.setattr(conf.CATALOG, "price", lambda self, product, request: float(product.price))
     assert bundle().total == 6
+
+
+def test_a_shopper_who_is_known_costs_it_one_query_more(host, monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr(AnyPersonal, "bundles", True)
+    remember("2")
+    with override_ecomrec(STRATEGIES=STRATEGIES | {"bought_with": "tests.serving.catalogs.AnyPersonal"}):
+        offers(asking(), "bought_with", ["5"])
+        with django_assert_num_queries(3):
+            assert offers(asking(), "bought_with", ["1"]).bundle.count == 3
