@@ -17,6 +17,8 @@ from ..conf import conf
 from ..models import Checkpoint, Conversion, Event, Impression, Item, Kind
 from ..models.bulk import LOOKUP, Values, aware, chunks, collector_paused, insert, storable
 from ..serving.tokens import BLOCK_AGE
+from ..tracking.imports import take_turns
+from ..tracking.orders import CHECKPOINT as ORDERS
 from ..tracking.orders import line_of, refunded
 
 CHECKPOINT = "attribution"
@@ -69,7 +71,7 @@ def attribute(
     report = AttributionReport()
     Checkpoint.objects.get_or_create(name=CHECKPOINT, defaults={"position": {"done": 0, "days": {}}})
     position = Checkpoint.objects.get(name=CHECKPOINT).position
-    done, end = position["done"], Event.objects.aggregate(last=Max("pk"))["last"] or 0
+    done, end = position["done"], _end()
     again = _again(position)
     total = max(end - min(done, again), 0)
     for start, stop in _ranges(again, min(done, end)):
@@ -95,6 +97,14 @@ def attribute(
         if progress:
             progress(min(done - min(again, position["done"]), total), total)
     return report
+
+
+def _end() -> int:
+    """The last event's primary key. An import that is at work has its keys already: it is waited for, lest its lines
+    come in behind what was looked at."""
+    with transaction.atomic(using=router.db_for_write(Event)):
+        take_turns(ORDERS)
+        return Event.objects.aggregate(last=Max("pk"))["last"] or 0
 
 
 def _ranges(start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -23,6 +23,7 @@ from ecomrec_django.catalog.sync import sync
 from ecomrec_django.conf import conf
 from ecomrec_django.models import Event, Item
 from ecomrec_django.serving.offers import offers
+from ecomrec_django.serving.rulebook import Rulebook, keep
 from ecomrec_django.strategies.base import Offer, Reason
 from ecomrec_django.tasks import run_training
 from ecomrec_django.testing import publish_offers
@@ -164,6 +165,8 @@ def test_a_block_costs_as_many_queries_for_many_offers_as_for_few(shop, rf):
     )
     counts = []
     for limit in (2, 12):
+        # As in a process that has shown a page: it knows the merchant's rules.
+        keep(Rulebook())
         with CaptureQueriesContext(connection) as queries:
             assert len(offers(rf.get("/"), "bought_with", [anchor], limit).offers) == limit
         counts.append(len(queries))
