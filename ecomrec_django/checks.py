@@ -12,6 +12,7 @@ from .conf import DEFAULTS, conf
 from .errors import ConfigurationError, DataError
 from .learning.interests import Weights
 from .learning.memory import Ceiling
+from .pipeline.review import MODES
 from .serving.variants import slot_variant
 from .tracking.sinks import Sink
 
@@ -21,7 +22,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """ecomrec.E001 unknown key · E002 unusable catalog · E003 a dotted path that leads nowhere ·
     E004 a sink that lacks something · E005 a number of personal offers that makes no sense ·
     E006 an amount of memory that is none · E007 a window of attribution that makes no sense ·
-    E008 a slot that cannot be filled · E009 a cap that makes no sense."""
+    E008 a slot that cannot be filled · E009 a cap that makes no sense · E010 an unknown way to review."""
     found: list[CheckMessage] = [
         Error(
             f'ECOMREC has no setting "{name}".',
@@ -42,6 +43,9 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     found += _check_personal()
     found += _check_slots()
     found += _check_counts()
+    if conf.REVIEW not in MODES:
+        modes = ", ".join(f'"{mode}"' for mode in MODES)
+        found.append(Error(f'ECOMREC["REVIEW"] is one of {modes}, and no {conf.REVIEW!r}.', id="ecomrec.E010"))
     try:
         Ceiling(conf.DEEP_MEMORY)
     except DataError as error:

@@ -47,6 +47,9 @@ DEFAULTS: dict[str, Any] = {
     "ATTRIBUTION": {"click_days": 7, "view_days": 1},
     # An offer that a known shopper saw so often within so many days without a click gives way to others; None: never.
     "FREQUENCY_CAP": {"views": 5, "days": 7},
+    # What a merchant has to approve before shoppers see it: "auto" (nothing), "changes" (offers that a release adds to
+    # what is published) or "all" (those of the first release as well).
+    "REVIEW": "auto",
     # Offers in a block unless the tag or the API call says otherwise.
     "LIMIT": 4,
     # From 0, what is most likely bought, to 1, what few others buy: the dial of offers to a known shopper.

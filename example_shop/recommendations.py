@@ -27,6 +27,7 @@ class ShopCatalog(Catalog):
     stock = "stock"
     select_related = ("category__parent__parent__parent",)
     order_model = "shop.Order"
+    order_key = "number"
     review_model = "shop.Review"
 
     def format_price(self, price, request):

@@ -2,12 +2,14 @@
 
 from .behaviour import EventAdmin, ImpressionAdmin, VisitorAdmin
 from .catalog import CategoryAdmin, ItemAdmin
+from .decisions import DecisionAdmin
 from .earnings import EarningsAdmin
 from .erasures import ErasureAdmin
 from .experiments import ExperimentAdmin
 from .offer_lists import OfferListAdmin
 from .omissions import HeldEventAdmin, OmissionAdmin
 from .overrides import OverrideAdmin
+from .queue import QueueAdmin
 from .releases import ReleaseAdmin
 from .rules import RuleAdmin
 from .runs import TrainingRunAdmin
@@ -15,6 +17,7 @@ from .segments import SegmentAdmin
 
 __all__ = [
     "CategoryAdmin",
+    "DecisionAdmin",
     "EarningsAdmin",
     "ErasureAdmin",
     "EventAdmin",
@@ -25,6 +28,7 @@ __all__ = [
     "OfferListAdmin",
     "OmissionAdmin",
     "OverrideAdmin",
+    "QueueAdmin",
     "ReleaseAdmin",
     "RuleAdmin",
     "SegmentAdmin",

@@ -25,6 +25,8 @@ class Card:
     figures: list[Figure] = field(default_factory=list)
     rank: int | None = None
     override: Override | None = None
+    # Nobody has looked at it yet.
+    waiting: bool = False
 
     @property
     def picture(self) -> SafeString:
@@ -42,14 +44,16 @@ class Card:
 def cards_of(offer_list: OfferList) -> list[Card]:
     """The cards of one list in two queries: its pair's overrides, and the items offered."""
     overrides = {override.offer.external_id: override for override in overrides_of(offer_list)}
-    offers = {offer.item: (rank, offer) for rank, offer in enumerate(decode_offers(offer_list.offers), start=1)}
+    learned = offer_list.learned or offer_list.offers
+    offers = {offer.item: (rank, offer) for rank, offer in enumerate(decode_offers(learned), start=1)}
     items = items_by_id([*offers, *overrides])
     pins = [external_id for external_id, override in overrides.items() if override.action == Override.Action.PIN]
     unlisted_blocks = [
         external_id for external_id in overrides if external_id not in offers and external_id not in pins
     ]
     order = [*pins, *(external_id for external_id in offers if external_id not in pins), *unlisted_blocks]
-    return [_card(key, items.get(key), offers.get(key), overrides.get(key)) for key in order]
+    waiting = set(offer_list.waiting or ())
+    return [_card(key, items.get(key), offers.get(key), overrides.get(key), key in waiting) for key in order]
 
 
 def overrides_of(offer_list: OfferList) -> QuerySet[Override]:
@@ -67,10 +71,16 @@ def items_by_id(external_ids: Iterable[str]) -> dict[str, Item]:
     return {item.external_id: item for item in found}
 
 
-def _card(external_id: str, item: Item | None, ranked: tuple[int, Offer] | None, override: Override | None) -> Card:
+def _card(
+    external_id: str,
+    item: Item | None,
+    ranked: tuple[int, Offer] | None,
+    override: Override | None,
+    waiting: bool,
+) -> Card:
     if ranked is None:
         pinned = override is not None and override.action == Override.Action.PIN
         reason = reason_label(Reason.PINNED) if pinned else str(_("Not in this list"))
         return Card(external_id, item, reason, override=override)
     rank, offer = ranked
-    return Card(external_id, item, reason_label(offer.reason), figures(offer), rank, override)
+    return Card(external_id, item, reason_label(offer.reason), figures(offer), rank, override, waiting)

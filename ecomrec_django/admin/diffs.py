@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 
-from ..insights.diff import Change, ReleaseDiff, list_change
 from ..models import Item, OfferList, Publication, Release
+from ..pipeline.diff import Change, ReleaseDiff, list_change
 from .base import strategy_label
 from .cards import items_by_id
 from .pictures import picture

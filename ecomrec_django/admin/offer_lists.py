@@ -17,13 +17,18 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
 
-from ..models import Item, OfferList
+from ..errors import DataError
+from ..models import OfferList
 from ..strategies.base import decode_offers
 from .base import ReadOnlyAdmin, strategy_label
 from .cards import cards_of, items_by_id
+from .charts import CHART_MEDIA
+from .decisions import decided_of
 from .filters import OwnerFilter, ReleaseFilter, StrategyFilter
+from .pair_evidence import evidence_page
 from .pictures import picture
-from .pinning import Pinning
+from .queue import REVIEW_MEDIA, next_in_queue
+from .reviewing import act, may_review
 from .search import found_ids
 
 PREVIEWED = 5
@@ -70,12 +75,12 @@ class OfferListAdmin(ReadOnlyAdmin):
         return (queryset.filter(anchor__in=found_ids(search_term)) if search_term.strip() else queryset), False
 
     def get_urls(self) -> list[URLPattern]:
-        override = path(
-            "<path:object_id>/override/",
-            self.admin_site.admin_view(self.override_view),
-            name="ecomrec_offerlist_override",
-        )
-        return [override, *super().get_urls()]
+        views = {"override": self.override_view, "evidence": self.evidence_view}
+        own = [
+            path(f"<path:object_id>/{name}/", self.admin_site.admin_view(view), name=f"ecomrec_offerlist_{name}")
+            for name, view in views.items()
+        ]
+        return [*own, *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -85,7 +90,7 @@ class OfferListAdmin(ReadOnlyAdmin):
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
     def _page(self, request: HttpRequest, offer_list: OfferList) -> dict[str, Any]:
-        pinning = Pinning(request.user)
+        reviews = may_review(request.user)
         pair = urlencode({"strategy": offer_list.strategy, "anchor": offer_list.anchor_id or ""})
         add = reverse(f"{self.admin_site.name}:ecomrec_override_add")
         return {
@@ -95,29 +100,46 @@ class OfferListAdmin(ReadOnlyAdmin):
             "strategy": strategy_label(offer_list.strategy),
             "anchor_picture": picture(offer_list.anchor, 160),
             "cards": cards_of(offer_list),
-            "can_pin": pinning.can_add and offer_list.anchor_id is not None,
-            "can_change": pinning.can_change and offer_list.anchor_id is not None,
-            "can_undo": pinning.can_undo and offer_list.anchor_id is not None,
+            "reviews": reviews,
+            "can_pin": reviews and offer_list.anchor_id is not None,
+            "can_pin_another": offer_list.anchor_id is not None and request.user.has_perm("ecomrec.add_override"),
             "pin_another": f"{add}?{pair}",
+            "waiting": len(offer_list.waiting or ()),
+            "decisions": decided_of(offer_list),
+            "next": next_in_queue(offer_list),
+            "review_media": REVIEW_MEDIA,
         }
 
     def override_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Pin, block or undo one pair: ``POST`` with the offer's shop id under the name of what to do."""
+        """Decide about a list or one of its offers: ``POST`` with the offer's shop id under the name of what to do."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         if not self.has_view_permission(request):
             raise PermissionDenied
         offer_list = self.get_object(request, unquote(object_id))
-        if offer_list is None or offer_list.anchor is None:
-            raise Http404(_g("Only the list of an item can be pinned or blocked in."))
-        action = next((name for name in Pinning.ACTIONS if name in request.POST), None)
-        offer = Item.objects.filter(external_id=request.POST.get(action or "", "")).first()
-        if action is None or offer is None or offer == offer_list.anchor:
-            messages.error(request, _g("Nothing was changed: this item cannot be pinned or blocked here."))
-        else:
-            done = Pinning(request.user).do(action, offer_list, offer)
-            messages.success(request, done)
-        return HttpResponseRedirect(reverse(f"{self.admin_site.name}:ecomrec_offerlist_change", args=[offer_list.pk]))
+        if offer_list is None:
+            raise Http404(_g("There is no such list."))
+        try:
+            messages.success(request, act(request, offer_list))
+        except DataError as error:
+            messages.error(request, str(error))
+            return self._to(offer_list.pk)
+        following = next_in_queue(offer_list) if "next" in request.GET else None
+        return self._to(following or offer_list.pk)
+
+    def evidence_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """All that is known of one pair, down to the orders that hold both."""
+        offer_list = self.get_object(request, unquote(object_id))
+        if not self.has_view_permission(request, offer_list):
+            raise PermissionDenied
+        if offer_list is None:
+            raise Http404(_g("There is no such list."))
+        context = evidence_page(request, offer_list, request.GET.get("offer", ""))
+        context["media"] = self.media + CHART_MEDIA
+        return self.page(request, "admin/ecomrec/offerlist/evidence.html", {"original": offer_list, **context})
+
+    def _to(self, pk: int) -> HttpResponseRedirect:
+        return HttpResponseRedirect(reverse(f"{self.admin_site.name}:ecomrec_offerlist_change", args=[pk]))
 
     @admin.display(description="")
     def anchor_picture(self, offer_list: OfferList) -> SafeString:

@@ -19,9 +19,9 @@ from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
 
 from ..errors import EcomrecError
-from ..insights.diff import Change, diff, lists_of
 from ..models import Publication, Release
 from ..pipeline import publish as publishing
+from ..pipeline.diff import Change, diff, lists_of
 from .base import ReadOnlyAdmin, strategy_label
 from .charts import CHART_MEDIA, mapping
 from .diffs import changed_rows, compared_with, count_table, lists_per_strategy

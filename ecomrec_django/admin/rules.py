@@ -46,9 +46,9 @@ class RuleForm(forms.ModelForm):
     class Meta:
         model = Rule
         fields = (
-            *("name", "action", "factor", "strategy", "slot", "beside", "segment", "category", "brand", "attribute"),
-            *("value", "new_days", "lowest_price", "highest_price", "lowest_margin", "highest_margin", "lowest_stock"),
-            *("highest_stock", "starts", "ends", "active", "note"),
+            *("name", "action", "factor", "strategy", "slot", "beside", "segment", "item", "category", "brand"),
+            *("attribute", "value", "new_days", "lowest_price", "highest_price", "lowest_margin", "highest_margin"),
+            *("lowest_stock", "highest_stock", "starts", "ends", "active", "note"),
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -78,10 +78,10 @@ class RuleAdmin(EcomrecAdmin):
     form = RuleForm
     list_display = ("name", "action", "where", "what", "when", "active", "note")
     list_filter = ("active", "action", AnyStrategyFilter)
-    list_select_related = ("beside", "category", "segment")
+    list_select_related = ("item", "beside", "category", "segment")
     ordering = ("-pk",)
     sortable_by = ()
-    autocomplete_fields = ("beside", "category")
+    autocomplete_fields = ("item", "beside", "category")
     search_fields = ("name", "brand", "note")
     change_form_template = "admin/ecomrec/rule/change_form.html"
     empty_hint = _("No rules: offers are chosen by what was learned, your pins and your blocks alone.")
@@ -92,6 +92,7 @@ class RuleAdmin(EcomrecAdmin):
             _("Which offers"),
             {
                 "fields": (
+                    "item",
                     "category",
                     "brand",
                     ("attribute", "value"),
@@ -109,7 +110,7 @@ class RuleAdmin(EcomrecAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Rule]:
-        return super().get_queryset(request).defer("segment__profile", "segment__centre")
+        return super().get_queryset(request).defer("segment__profile", "segment__centre", "item__description")
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
@@ -139,6 +140,7 @@ class RuleAdmin(EcomrecAdmin):
     @admin.display(description=_("which offers"))
     def what(self, rule: Rule) -> str:
         parts = [
+            str(rule.item or ""),
             str(rule.category or ""),
             rule.brand,
             f"{rule.attribute}: {rule.value}" if rule.value else rule.attribute,

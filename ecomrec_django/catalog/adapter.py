@@ -13,6 +13,7 @@ from django.apps import apps
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
 from django.utils.formats import number_format
 
 from ..errors import ConfigurationError, DataError
@@ -92,6 +93,8 @@ class Catalog:
     select_related: tuple[str, ...] = ()
     # Models whose saved rows are imported at once, beside the scheduled import: see `order_lines`, `review_line`.
     order_model: str | None = None
+    # The field of ``order_model`` that `PurchaseLine.order` holds.
+    order_key = "pk"
     review_model: str | None = None
     base_currency = ""
 
@@ -226,6 +229,21 @@ class Catalog:
     def order_lines(self, order: Any) -> Iterable[PurchaseLine]:
         """The lines of one row of ``order_model``, as ``purchases`` gives them; called right after it was saved."""
         return ()
+
+    def order_admin_urls(self, orders: Iterable[str]) -> dict[str, str]:
+        """Addresses of these orders (as `PurchaseLine.order` has them) in the shop's admin, by order, for staff who may
+        see them; the default knows those of ``order_model`` if the admin does. One query."""
+        if self.order_model is None:
+            return {}
+        model = apps.get_model(self.order_model)
+        field = model._meta.pk if self.order_key == "pk" else model._meta.get_field(self.order_key)
+        wanted = [value for value in map(_Cleaner(field), orders) if value is not None]
+        rows = model._default_manager.filter(**{f"{self.order_key}__in": wanted}).values_list(self.order_key, "pk")
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
+        try:
+            return {str(order): reverse(name, args=[pk]) for order, pk in rows}
+        except NoReverseMatch:
+            return {}
 
     def in_base_currency(self, price: Decimal, currency: str, time: datetime) -> Decimal | None:
         """``price`` in the base currency at that time; None where there is no rate, so that it counts as unknown.

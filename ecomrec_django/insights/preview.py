@@ -45,7 +45,7 @@ def preview(rule: Rule, count: int = 10) -> list[Effect]:
     shopper is of the rule's segment. Raises what the shop or the database raises.
     """
     term = replace(Term.of(rule), starts=None, ends=None)
-    others = tuple(one for one in rulebook().rules if one.number != rule.pk)
+    others = tuple(one for one in rulebook().every if one.number != rule.pk)
     found = []
     for strategy, anchor, of in _pages(rule):
         before, after = (_shown(rules, rule, strategy, anchor) for rules in (others, (*others, term)))
@@ -58,7 +58,7 @@ def preview(rule: Rule, count: int = 10) -> list[Effect]:
 
 def _shown(rules: Sequence[Term], rule: Rule, strategy: str, anchor: Item | Category | None) -> list[str]:
     page = Page(conf.CATALOG(), None)
-    page.rulebook = Rulebook(tuple(rules))
+    page.rulebook = Rulebook.of(rules)
     page.customer = Customer(Past.empty(), [], rule.segment_id, 0, "", {})
     page.known = None
     variant = slot_variant(rule.slot) if rule.slot in conf.SLOTS else Variant((strategy,))

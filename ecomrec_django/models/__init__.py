@@ -2,7 +2,8 @@ from .behaviour import Checkpoint, Event, GuestOrder, HeldEvent, Kind, Omission,
 from .catalog import Category, Item, ItemPicture
 from .measurement import Arm, Conversion, DailyExposure, DailyFigure, DailyTotal, Experiment, Exposure, Impression
 from .privacy import Erasure
-from .releases import OfferList, Override, Publication, Release, TrainingRun
+from .releases import OfferList, Override, Publication, Release, ReviewList, TrainingRun
+from .reviewing import Decision
 from .rules import Rule
 from .shoppers import Profile, Segment
 
@@ -14,6 +15,7 @@ __all__ = [
     "DailyExposure",
     "DailyFigure",
     "DailyTotal",
+    "Decision",
     "Erasure",
     "Event",
     "Experiment",
@@ -30,6 +32,7 @@ __all__ = [
     "Profile",
     "Publication",
     "Release",
+    "ReviewList",
     "Rule",
     "Segment",
     "TrainingRun",

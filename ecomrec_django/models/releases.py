@@ -70,6 +70,10 @@ class Release(models.Model):
     # Set when every list is written: an incomplete release can never be published.
     complete = models.BooleanField(_("complete"), default=False)
     published_at = models.DateTimeField(_("last published"), null=True, blank=True)
+    # Release.pk that its lists were compared with for review, 0 for none; null until they were.
+    compared = models.BigIntegerField(null=True, editable=False)
+    # When it is to be published by itself; null: not.
+    scheduled = models.DateTimeField(_("to be published"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("release")
@@ -109,12 +113,21 @@ class OfferList(models.Model):
     category = models.ForeignKey(
         Category, models.CASCADE, null=True, blank=True, related_name="lists", verbose_name=_("category")
     )
-    # Compact JSON, best first: see `ecomrec_django.strategies.base.encode_offers`.
+    # Compact JSON, best first: see `ecomrec_django.strategies.base.encode_offers`. What pages show.
     offers = models.TextField(_("offers"))
+    # The same with the offers that a merchant has to approve first; null where none has to wait.
+    learned = models.TextField(null=True, editable=False)
+    # External ids of the offers that nobody has looked at; null: none.
+    waiting = models.JSONField(null=True, editable=False)
+    # How much the list needs eyes: see `ecomrec_django.pipeline.review`; null: not at all.
+    attention = models.FloatField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("offer list")
         verbose_name_plural = _("offer lists")
+        permissions = [("review_offers", _("Can review offers: approve, pin, order and block"))]
+        # The review queue.
+        indexes = [models.Index(fields=["release", "attention"], name="ecomrec_list_attention")]
         constraints = [
             models.UniqueConstraint(fields=["release", "strategy", "anchor"], name="ecomrec_one_list_per_anchor"),
             models.UniqueConstraint(fields=["release", "strategy", "category"], name="ecomrec_one_list_per_category"),
@@ -127,6 +140,16 @@ class OfferList(models.Model):
     def owner(self) -> str:
         """What the offers stand beside, or belong to."""
         return str(self.anchor or self.category or _("the whole shop"))
+
+
+class ReviewList(OfferList):
+    """An offer list in the queue of those that need a merchant's eyes."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        verbose_name = _("list to review")
+        verbose_name_plural = _("lists to review")
 
 
 class Override(models.Model):

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .catalog import Category
+from .catalog import Category, Item
 from .shoppers import Segment
 
 
@@ -46,6 +46,15 @@ class Rule(models.Model):
         help_text=_("Only for shoppers of this segment; for everybody if left empty."),
     )
     # Which offers.
+    item = models.ForeignKey(
+        Item,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("item"),
+        help_text=_("This one item, wherever it would be offered."),
+    )
     category = models.ForeignKey(
         Category,
         models.CASCADE,

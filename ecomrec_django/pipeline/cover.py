@@ -17,10 +17,11 @@ from django.db.models.functions import Coalesce
 
 from ..models import Item, OfferList, Publication
 from ..models.bulk import chunks
-from ..strategies.base import LIST_LENGTH, Offer, Reason, decode_offers, encode_offers
+from ..strategies.base import LIST_LENGTH, Offer, Reason, decode_offers
 from ..strategies.bought_with import COLD_PER_ITEM, COLD_SHARE, BoughtWith
 from ..strategies.rules import Catalog
 from .looks import looks_of
+from .review import Traffic, hold
 from .train import items_table
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 ITEMS_AT_ONCE = 50
 # What is known of a pair that customers bought; no other reason says that something like it is bought as well.
 BOUGHT = (Reason.TOGETHER, Reason.AISLE)
+# Nobody has looked at what is new.
+NOBODY = Traffic()
 
 
 @dataclass
@@ -132,12 +135,13 @@ def _cover(release: int, newcomers: Sequence[_Newcomer], report: CoverReport) ->
             if one.item in covered or one.twin not in of_twin:
                 continue
             inherited = [_inherited(offer, one.similarity) for offer in of_twin[one.twin]]
-            text = encode_offers(inherited)
-            own.append(OfferList(release_id=release, strategy=BoughtWith.name, anchor_id=one.item, offers=text))
+            row = OfferList(release_id=release, strategy=BoughtWith.name, anchor_id=one.item)
+            hold(row, inherited, [offer.item for offer in inherited], NOBODY)
+            own.append(row)
             if one.offered:
                 report.offers += sum(beside.add(offer.item, one) for offer in inherited)
         OfferList.objects.bulk_create(own)
-        OfferList.objects.bulk_update(beside.changed(), ["offers"])
+        OfferList.objects.bulk_update(beside.changed(), ["offers", "learned", "waiting", "attention"])
         report.items += len(own)
         if own:
             # Pages forget what they hold once the pointer is saved.
@@ -151,8 +155,9 @@ class _Lists:
     def __init__(self, lists: QuerySet[OfferList], anchors: set[str]) -> None:
         rows = lists.filter(anchor__external_id__in=anchors).annotate(name=F("anchor__external_id"))
         self.rows = {row.name: row for row in rows}
-        self.offers = {name: decode_offers(row.offers) for name, row in self.rows.items()}
-        self.touched: set[str] = set()
+        self.offers = {name: decode_offers(row.learned or row.offers) for name, row in self.rows.items()}
+        # By anchor: the new items put there.
+        self.touched: dict[str, list[str]] = {}
 
     def add(self, anchor: str, one: _Newcomer) -> bool:
         """Offer a new item beside its twin; False where the twin is not, or better ones have taken the places."""
@@ -173,12 +178,12 @@ class _Lists:
             return False
         offers.insert(place, Offer(one.name, score, Reason.SIMILAR, one.aisle, (one.similarity, _orders(twin))))
         del offers[LIST_LENGTH:]
-        self.touched.add(anchor)
+        self.touched.setdefault(anchor, []).append(one.name)
         return True
 
     def changed(self) -> list[OfferList]:
-        for name in self.touched:
-            self.rows[name].offers = encode_offers(self.offers[name])
+        for name, added in self.touched.items():
+            hold(self.rows[name], self.offers[name], added, NOBODY)
         return [self.rows[name] for name in sorted(self.touched)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -13,19 +14,27 @@ from ..errors import TrainingError
 from ..models import OfferList, Publication, Release, TrainingRun
 from ..models.bulk import LOOKUP
 from .learned import folder_of
+from .review import prepare
 
 
-@transaction.atomic
 def publish(release: Release, *, overruled_by: Any = None, note: str = "") -> None:
     """Show ``release`` from now on; the one shown before is what a roll back returns to.
+
+    As ``ECOMREC["REVIEW"]`` says, offers that nobody approved stay out of what is shown.
 
     A release that its evaluation refused needs a ``note`` that says why it is published all the same; ``overruled_by``
     is the user who says so, None for a command. Raises TrainingError if its lists are not all written, or without
     such a note.
     """
-    release = Release.objects.select_for_update().get(pk=release.pk)
     if not release.complete:
         raise TrainingError(f"Release {release.pk} is not complete and cannot be published; train again.")
+    prepare(release)
+    _point_to(release, overruled_by, note)
+
+
+@transaction.atomic
+def _point_to(release: Release, overruled_by: Any, note: str) -> None:
+    release = Release.objects.select_for_update().get(pk=release.pk)
     if release.refused:
         _overrule(release, overruled_by, note.strip())
     publication = Publication.objects.select_for_update().filter(pk=1).first()
@@ -36,7 +45,32 @@ def publish(release: Release, *, overruled_by: Any = None, note: str = "") -> No
         publication.release = release
         publication.save()
     release.published_at = timezone.now()
-    release.save(update_fields=["published_at"])
+    release.scheduled = None
+    release.save(update_fields=["published_at", "scheduled"])
+
+
+def schedule(release: Release, moment: datetime | None) -> None:
+    """Let `publish_due` publish ``release`` at ``moment``; None: no more.
+
+    Raises TrainingError for one that could not be published then.
+    """
+    if moment is not None:
+        if not release.complete or release.refused:
+            raise TrainingError(f"Release {release.pk} is not one that can be published by itself.")
+        if moment <= timezone.now():
+            raise TrainingError("This moment has passed: publish the release, or choose a later one.")
+    release.scheduled = moment
+    release.save(update_fields=["scheduled"])
+
+
+def publish_due() -> list[int]:
+    """Publish the release whose moment has come, the newest if several have; returns Release.pks."""
+    due = list(Release.objects.filter(scheduled__lte=timezone.now(), complete=True).order_by("pk"))
+    if not due:
+        return []
+    Release.objects.filter(pk__in=[release.pk for release in due]).update(scheduled=None)
+    publish(due[-1])
+    return [due[-1].pk]
 
 
 def _overrule(release: Release, user: Any, note: str) -> None:

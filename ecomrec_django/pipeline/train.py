@@ -27,6 +27,7 @@ from .lock import only_one
 from .looks import looks_of
 from .progress import Progress, Reporter
 from .publish import prune, publish
+from .review import prepare
 from .runs import finish, recorded
 from .sequences import networks
 
@@ -190,6 +191,7 @@ class _Training:
             said += learned.said
         if release.refused:
             said.append(f"It foretells worse than it has to, and is not published: {release.refused}")
+        prepare(release)
         if publishes and not lists and Publication.objects.exists():
             said.append("It is empty and was not published, so that shoppers keep the offers they have.")
         elif publishes and not release.refused:

@@ -216,7 +216,13 @@ def _personally(
                 return listed
             dial = place.variant.discovery
             found = personal(page.known, rules, anchors, listed, category, conf.DISCOVERY if dial is None else dial)
-            return listed if found is None else found
+            if found is None:
+                return listed
+            if conf.REVIEW == "auto":
+                return found
+            # Nothing is shown that nobody approved.
+            approved = {offer.item for offer in listed}
+            return [offer for offer in found if offer.item in approved]
         except Exception as error:
             note_failure("personal", error, "Offers are not personal")
             return listed

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
 from time import monotonic
@@ -14,7 +15,7 @@ from ..errors import EcomrecError
 from ..models import Experiment, Rule
 from .failures import note_failure
 from .stored import LOCAL_SECONDS, cache_version, forget, seconds_kept
-from .terms import Term, Terms
+from .terms import Block, Term, Terms
 from .variants import Variant, slot_variant
 
 VERSION_KEY = "ecomrec:rulebook"
@@ -35,21 +36,36 @@ class Trial:
 
 @dataclass(frozen=True)
 class Rulebook:
-    """All active rules, and the running experiment of each slot."""
+    """All active rules, and the running experiment of each slot. ``hidden``: by external id, the rules that hide just
+    this one item; they are not among ``rules``."""
 
     rules: tuple[Term, ...] = ()
     trials: Mapping[str, Trial] | None = None
+    hidden: Mapping[str, tuple[Term, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, terms: Iterable[Term], trials: Mapping[str, Trial] | None = None) -> Rulebook:
+        rules: list[Term] = []
+        hidden: defaultdict[str, list[Term]] = defaultdict(list)
+        for term in terms:
+            (hidden[term.item] if term.hides_an_item else rules).append(term)
+        return cls(tuple(rules), trials, {item: tuple(some) for item, some in hidden.items()})
+
+    @property
+    def every(self) -> tuple[Term, ...]:
+        return (*self.rules, *(term for some in self.hidden.values() for term in some))
 
     def terms(self, strategy: str, slot: str = "", segment: int = 0, now: datetime | None = None) -> Terms:
         """The rules in force in such a block."""
-        if not self.rules:
+        if not (self.rules or self.hidden):
             return NO_TERMS
-        now = now or datetime.now(UTC)
-        return Terms(tuple(rule for rule in self.rules if rule.holds(strategy, slot, segment, now)))
+        block = Block(strategy, slot, segment, now or datetime.now(UTC))
+        rules = tuple(rule for rule in self.rules if rule.holds(*block))
+        return Terms(rules, None, self.hidden, block)
 
     @property
     def asks_segment(self) -> bool:
-        return any(rule.segment for rule in self.rules)
+        return any(rule.segment for rule in self.every)
 
     def trial(self, slot: str) -> Trial | None:
         return (self.trials or {}).get(slot)
@@ -99,7 +115,9 @@ def forget_rulebook() -> None:
 
 def _read() -> Rulebook:
     now = datetime.now(UTC)
-    rules = Rule.objects.filter(Q(ends=None) | Q(ends__gt=now), active=True).select_related("category", "beside")
+    rules = Rule.objects.filter(Q(ends=None) | Q(ends__gt=now), active=True).select_related(
+        "item", "category", "beside"
+    )
     running = Experiment.objects.filter(status=Experiment.Status.RUNNING).order_by("pk").prefetch_related("arms")
     trials: dict[str, Trial] = {}
     for experiment in running:
@@ -108,7 +126,8 @@ def _read() -> Rulebook:
         except EcomrecError as error:
             # Its slot is shown as the settings say.
             note_failure("experiment", error, f"Experiment {experiment.pk} is left out")
-    return Rulebook(tuple(Term.of(rule) for rule in rules.order_by("pk")), trials)
+    rules = rules.defer("item__description", "item__attributes").order_by("pk")
+    return Rulebook.of((Term.of(rule) for rule in rules), trials)
 
 
 def trial_of(experiment: Experiment) -> Trial:

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 
-from ..models import Arm, Experiment, Override, Publication, Rule
+from ..models import Arm, Experiment, OfferList, Override, Publication, Rule
 from .rulebook import forget_rulebook
 from .stored import forget
 
@@ -24,6 +24,8 @@ def _forget_rulebook(using: str, **kwargs: Any) -> None:
 FORGOTTEN = {
     Publication: _forget,
     Override: _forget,
+    # Saved one by one only when a merchant decides about a list.
+    OfferList: _forget,
     Rule: _forget_rulebook,
     Experiment: _forget_rulebook,
     Arm: _forget_rulebook,

@@ -129,7 +129,8 @@ def read_beside(strategy: str, anchors: Iterable[str]) -> dict[str, Stored]:
                 # MariaDB answers with a Decimal, since the other rows' positions are unsigned.
                 aisles[anchor], release = aisle or 0, int(number) if number else release
             elif kind == "list":
-                own[anchor] = text
+                # One whose offers all wait for approval stands aside.
+                own[anchor] = "" if text == "[]" else text
             elif kind == "category":
                 fallback[anchor] = text
             elif kind == Override.Action.PIN:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -57,10 +57,12 @@ class Term:
     new_days: int | None
     starts: datetime | None
     ends: datetime | None
+    # External id of the one item that it is about.
+    item: str = ""
 
     @classmethod
     def of(cls, rule: Rule) -> Term:
-        """Of a rule with its ``category`` and ``beside`` at hand; it need not be saved."""
+        """Of a rule with its ``item``, ``category`` and ``beside`` at hand; it need not be saved."""
         return cls(
             rule.pk or 0,
             rule.name,
@@ -80,7 +82,13 @@ class Term:
             rule.new_days,
             aware(rule.starts) if rule.starts is not None else None,
             aware(rule.ends) if rule.ends is not None else None,
+            rule.item.external_id if rule.item is not None else "",
         )
+
+    @property
+    def hides_an_item(self) -> bool:
+        """Whether it hides one item and asks for nothing else: a merchant may have thousands of these."""
+        return bool(self.item) and self.action == Rule.Action.HIDE and not (self.asks_mirror or self.asks_live)
 
     @property
     def asks_live(self) -> bool:
@@ -103,8 +111,10 @@ class Term:
             and (self.ends is None or now < self.ends)
         )
 
-    def fits(self, facts: Facts, live: Live | None) -> bool | None:
+    def fits(self, item: str, facts: Facts, live: Live | None) -> bool | None:
         """Whether an offer meets all conditions; None where that turns on its live product, which is not given."""
+        if self.item and item != self.item:
+            return False
         if self.category and not within(facts.category, self.category):
             return False
         if self.brand and facts.brand.casefold() != self.brand:
@@ -154,12 +164,24 @@ def _lies(value: Any, limits: tuple[Any, Any]) -> bool:
     return value is not None and (low is None or value >= low) and (high is None or value <= high)
 
 
+class Block(NamedTuple):
+    """What a block is: its strategy, slot, Segment.pk, and when it is asked for."""
+
+    strategy: str
+    slot: str
+    segment: int
+    now: datetime
+
+
 @dataclass(frozen=True)
 class Terms:
     """The rules in force in one block, and what the mirror says of the items that they are asked about."""
 
     rules: tuple[Term, ...] = ()
     facts: Mapping[str, Facts] | None = None
+    # Those that hide one item, by its external id, and the block that they are asked about.
+    hidden: Mapping[str, tuple[Term, ...]] = field(default_factory=dict)
+    block: Block | None = None
 
     @property
     def asks_mirror(self) -> bool:
@@ -174,17 +196,20 @@ class Terms:
         """Those that hold beside these anchors; ``facts`` by external id."""
         paths = [facts.get(anchor, NOTHING).category for anchor in anchors]
         kept = [rule for rule in self.rules if not rule.beside or any(within(path, rule.beside) for path in paths)]
-        return Terms(tuple(kept), facts)
+        return replace(self, rules=tuple(kept), facts=facts)
 
     def broken(self, item: str, live: Live | None = None) -> str | None:
         """The rule that an offer breaks, in words; None if it breaks none, or may yet, where ``live`` is not given."""
+        for rule in self.hidden.get(item, ()):
+            if self.block is None or rule.holds(*self.block):
+                return f"hidden by “{rule.name}”"
         facts = self._facts(item)
         allowed: list[bool | None] = []
         for rule in self.rules:
-            if rule.action == Rule.Action.HIDE and rule.fits(facts, live):
+            if rule.action == Rule.Action.HIDE and rule.fits(item, facts, live):
                 return f"hidden by “{rule.name}”"
             if rule.action == Rule.Action.ONLY:
-                allowed.append(rule.fits(facts, live))
+                allowed.append(rule.fits(item, facts, live))
         if allowed and not any(one is None or one for one in allowed):
             names = ", ".join(f"“{rule.name}”" for rule in self.rules if rule.action == Rule.Action.ONLY)
             return f"not among {names}"
@@ -194,7 +219,7 @@ class Terms:
         """By how much an offer is boosted: the product of the factors that fit it."""
         facts, found = self._facts(item), 1.0
         for rule in self.rules:
-            if rule.action == Rule.Action.BOOST and rule.fits(facts, live):
+            if rule.action == Rule.Action.BOOST and rule.fits(item, facts, live):
                 found *= rule.factor
         return found
 

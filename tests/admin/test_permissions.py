@@ -2,7 +2,7 @@
 
 import pytest
 
-from ecomrec_django.models import OfferList, Override, Publication
+from ecomrec_django.models import OfferList, Override, Publication, Rule
 
 pytestmark = pytest.mark.urls("tests.admin.urls")
 
@@ -86,25 +86,23 @@ def test_buttons_show_only_to_those_who_may_use_them(client_with, planted):
 
 
 @pytest.mark.parametrize(
-    ("action", "exists", "right"),
-    [
-        ("pin", False, "add_override"),
-        ("block", False, "add_override"),
-        ("block", True, "change_override"),
-        ("undo", True, "delete_override"),
-    ],
+    ("action", "exists"), [("pin", False), ("block", False), ("block", True), ("undo", True), ("hide_item", False)]
 )
-def test_each_word_on_a_pair_needs_its_own_right(client_with, planted, action, exists, right):
+def test_each_word_on_a_pair_needs_the_right_to_review(client_with, planted, action, exists):
     url = f"/admin/ecomrec/offerlist/{planted.offer_list.pk}/override/"
     if exists:
         Override.objects.create(strategy="bought_with", anchor=planted.items[0], offer=planted.items[1], action="pin")
-    others = {"add_override", "change_override", "delete_override"} - {right}
-    before = list(Override.objects.values_list("action"))
+
+    def state():
+        return [*Override.objects.values_list("action"), *Rule.objects.values_list("item")]
+
+    before = state()
+    others = ("add_override", "change_override", "delete_override", "add_rule", "publish_release")
     assert client_with("view_offerlist", *others).post(url, {action: "P2"}).status_code == 403
-    assert client_with(right).post(url, {action: "P2"}).status_code == 403
-    assert list(Override.objects.values_list("action")) == before
-    assert client_with("view_offerlist", right).post(url, {action: "P2"}).status_code == 302
-    assert list(Override.objects.values_list("action")) != before
+    assert client_with("review_offers").post(url, {action: "P2"}).status_code == 403
+    assert state() == before
+    assert client_with("view_offerlist", "review_offers").post(url, {action: "P2"}).status_code == 302
+    assert state() != before
 
 
 def test_pinning_is_closed_to_the_anonymous_and_to_get(client, superuser_client, planted):
@@ -122,7 +120,7 @@ def test_a_viewer_of_lists_sees_no_buttons(client_with, planted):
 
 
 def test_a_post_without_the_csrf_token_is_refused(planted, client_with):
-    staff = client_with("view_release", "publish_release", "view_offerlist", "add_override", enforce_csrf_checks=True)
+    staff = client_with("view_release", "publish_release", "view_offerlist", "review_offers", enforce_csrf_checks=True)
     assert staff.post(release_page(planted.candidate, "publish")).status_code == 403
     assert staff.post(release_page(planted.published, "rollback")).status_code == 403
     assert staff.post(f"/admin/ecomrec/offerlist/{planted.offer_list.pk}/override/", {"pin": "P2"}).status_code == 403

@@ -5,8 +5,8 @@ from django.core.cache import cache
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecomrec_django.insights.diff import Change, StrategyDiff, diff, list_change, lists_of
 from ecomrec_django.models import Category, Item, OfferList, Release, TrainingRun
+from ecomrec_django.pipeline.diff import Change, StrategyDiff, diff, list_change, lists_of
 from ecomrec_django.strategies.base import Offer, Reason, encode_offers
 
 

@@ -1,0 +1,141 @@
+"""The queue of lists that most need a merchant's eyes: much seen, much changed, little sure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Q, QuerySet
+from django.forms import Media
+from django.forms.widgets import Script
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from ..errors import DataError
+from ..models import OfferList, Publication, Release, ReviewList
+from ..pipeline import decisions
+from .base import ReadOnlyAdmin, strategy_label
+from .cards import items_by_id
+from .filters import AnyStrategyFilter, ReleaseFilter
+from .pictures import picture
+from .reviewing import may_review
+from .search import found_ids
+
+PREVIEWED = 5
+_SCRIPTS: list[Any] = [Script("ecomrec/admin/review.js", defer=True)]
+REVIEW_MEDIA = Media(js=_SCRIPTS)
+
+
+def to_review(release: int | Release) -> QuerySet[OfferList]:
+    """The lists of a release that need eyes, those that need them most first."""
+    return OfferList.objects.filter(release=release, attention__isnull=False).order_by("-attention", "-pk")
+
+
+def next_in_queue(offer_list: OfferList) -> int | None:
+    """OfferList.pk of the list that most needs eyes beside this one; None if none does."""
+    others = to_review(offer_list.release_id).exclude(pk=offer_list.pk)
+    return others.values_list("pk", flat=True).first()
+
+
+class QueueReleaseFilter(ReleaseFilter):
+    """The release that is to be published next, if there is one; else the published one."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        found = super().lookups(request, model_admin)
+        publication = Publication.objects.first()
+        newer = [one for one in found if publication is None or int(one[0]) > publication.release_id]
+        return [*newer, *(one for one in found if one not in newer)]
+
+
+class QueueChangeList(ChangeList):
+    """Gives each row the first items that wait, read in one query for the whole page."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        items = items_by_id(key for row in self.result_list for key in (row.waiting or ())[:PREVIEWED])
+        for row in self.result_list:
+            row.preview = [items[key] for key in (row.waiting or ())[:PREVIEWED] if key in items]
+
+
+@admin.register(ReviewList)
+class QueueAdmin(ReadOnlyAdmin):
+    list_display = ("anchor_picture", "owner", "strategy_name", "offered", "new")
+    list_display_links = ("owner",)
+    list_filter = (QueueReleaseFilter, AnyStrategyFilter)
+    ordering = ("-attention", "-pk")
+    sortable_by = ()
+    search_fields = ("anchor__external_id", "anchor__title")
+    search_note = _("Shop's id or title of the item beside which the offers stand")
+    empty_hint = _("Nothing waits for you: a training that changes what is offered fills this queue.")
+    actions = ("approve",)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("ecomrec.view_offerlist")
+
+    def has_review_permission(self, request: HttpRequest) -> bool:
+        return may_review(request.user)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        lists = super().get_queryset(request).filter(attention__isnull=False)
+        lists = lists.annotate(held=Q(learned__isnull=False))
+        return lists.select_related("anchor", "category", "release").defer("anchor__description", "offers", "learned")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return QueueChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        return (queryset.filter(anchor__in=found_ids(search_term)) if search_term.strip() else queryset), False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """A list is reviewed on its own page."""
+        return HttpResponseRedirect(reverse(f"{self.admin_site.name}:ecomrec_offerlist_change", args=[object_id]))
+
+    @admin.action(description=_("Approve what is new in the selected lists"), permissions=["review"])
+    def approve(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        approved = 0
+        for row in queryset.order_by("pk"):
+            try:
+                approved += len(decisions.approve(request.user, row).items)
+            except DataError as error:
+                messages.warning(request, f"{row.owner}: {error}")
+        text = ngettext("%(count)s offer is approved.", "%(count)s offers are approved.", approved)
+        messages.success(request, text % {"count": approved})
+
+    @admin.display(description="")
+    def anchor_picture(self, row: Any) -> SafeString:
+        return picture(row.anchor)
+
+    @admin.display(description=_("beside"))
+    def owner(self, row: Any) -> str:
+        return row.owner
+
+    @admin.display(description=_("strategy"))
+    def strategy_name(self, row: Any) -> str:
+        return strategy_label(row.strategy)
+
+    @admin.display(description=_("new offers"))
+    def offered(self, row: Any) -> SafeString:
+        shown = ((item.title, picture(item, 32)) for item in row.preview)
+        pictures = format_html_join("", '<span title="{}">{}</span>', shown)
+        return format_html('<span class="ecomrec-row">{}</span>', pictures)
+
+    @admin.display(description=_("state"))
+    def new(self, row: Any) -> SafeString:
+        count = len(row.waiting or ())
+        text = ngettext("%(count)s new", "%(count)s new", count) % {"count": count}
+        if row.held:
+            return format_html('{} <span class="ecomrec-badge">{}</span>', text, _("waits for approval"))
+        return format_html("{}", text)
