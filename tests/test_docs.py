@@ -47,7 +47,9 @@ def test_every_setting_is_in_the_table_of_settings():
 def test_every_command_named_exists_and_takes_these_options(page):
     known = get_commands()
     for name, rest in re.findall(
-        r"\b(ecomrec_(?:sync|import|train|publish|rollback|recommend|forget|purge|drain)\w*)([^`\n]*)", page.read_text()
+        r"\b(ecomrec_(?:sync|import|train|evaluate|publish|rollback|recommend|measure|pictures|sequences|forget|purge|drain)\w*)"
+        r"([^`\n]*)",
+        page.read_text(),
     ):
         assert name in known
         options = load_command_class(known[name], name).create_parser("manage.py", name)._option_string_actions
