@@ -20,6 +20,7 @@ from .models import TrainingRun
 from .pipeline.cover import cover_new_items
 from .pipeline.pictures import learn_pictures
 from .pipeline.progress import Progress
+from .pipeline.publish import publish_due
 from .pipeline.sequences import learn_sequences
 from .pipeline.train import Stage, train
 from .privacy.erasure import finish_erasures, finish_in_training
@@ -146,6 +147,12 @@ def run_measure(progress: Callable[[int, int], None] | None = None) -> dict[str,
 def measure_task() -> dict[str, int]:
     """Measure what offers earned; once an hour. Returns counts."""
     return run_measure()
+
+
+@shared_task(name="ecomrec.publish_due", acks_late=True, soft_time_limit=55 * MINUTES, time_limit=HOURS)
+def publish_due_task() -> list[int]:
+    """Publish the release whose moment has come; every few minutes. Returns its id, if there was one."""
+    return publish_due()
 
 
 @shared_task(name="ecomrec.drain", acks_late=True, soft_time_limit=55 * MINUTES, time_limit=HOURS)

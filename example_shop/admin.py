@@ -1,5 +1,7 @@
 from django.contrib import admin
 
+from ecomrec_django.admin import EcomrecProductAdminMixin
+
 from .models import Category, Order, OrderLine, Product, Review
 
 
@@ -13,7 +15,7 @@ class CategoryAdmin(admin.ModelAdmin):
 
 
 @admin.register(Product)
-class ProductAdmin(admin.ModelAdmin):
+class ProductAdmin(EcomrecProductAdminMixin, admin.ModelAdmin):
     list_display = ["title", "sku", "category", "brand", "price", "stock", "rating"]
     list_select_related = ["category"]
     search_fields = ["=sku", "title"]

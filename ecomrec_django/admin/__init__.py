@@ -9,6 +9,7 @@ from .experiments import ExperimentAdmin
 from .offer_lists import OfferListAdmin
 from .omissions import HeldEventAdmin, OmissionAdmin
 from .overrides import OverrideAdmin
+from .products import EcomrecProductAdminMixin
 from .queue import QueueAdmin
 from .releases import ReleaseAdmin
 from .rules import RuleAdmin
@@ -19,6 +20,7 @@ __all__ = [
     "CategoryAdmin",
     "DecisionAdmin",
     "EarningsAdmin",
+    "EcomrecProductAdminMixin",
     "ErasureAdmin",
     "EventAdmin",
     "ExperimentAdmin",

@@ -33,6 +33,10 @@ class Card:
         return picture(self.item, 96)
 
     @property
+    def thumbnail(self) -> SafeString:
+        return picture(self.item, 48)
+
+    @property
     def pinned(self) -> bool:
         return self.override is not None and self.override.action == Override.Action.PIN
 

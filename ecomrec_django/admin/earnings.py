@@ -61,7 +61,7 @@ class EarningsAdmin(ReadOnlyAdmin):
             "until": until,
             "cards": _cards(daily, shop),
             "table": earnings_table(lines, LABELS[by]),
-            "charts": _charts(daily) if len(daily) > 1 else [],
+            "charts": day_charts(daily) if len(daily) > 1 else [],
             "spread": _spread(exposure(since, until)),
             "incremental": _incremental(),
             "hint": None if daily else _hint(),
@@ -94,7 +94,7 @@ def _cards(daily: list[Line], shop: Totals) -> list[tuple[Any, str, Any]]:
     share = 100 * revenue / shop.revenue if shop.revenue > 0 else None
     return [
         (_("Seen"), number_format(shown, 0, force_grouping=True), _("Offers that came into view.")),
-        (_("Clicked"), _percent(clicks / shown if shown else None), _("Of the offers seen.")),
+        (_("Clicked"), percent(clicks / shown if shown else None), _("Of the offers seen.")),
         (_("Orders with offers"), number_format(shop.touched_orders, 0, force_grouping=True), _("Each order once.")),
         (_("Attributed revenue"), money(revenue), _("Of what was bought after its offer was clicked or seen.")),
         (_("Share of all revenue"), "–" if share is None else f"{number_format(share, 1)} %", _("Attributed, of all.")),
@@ -122,7 +122,7 @@ def earnings_table(lines: list[Line], label: Any) -> Chart:
     rows = []
     for line in lines:
         interval = line.ctr_interval
-        clicked = _percent(line.ctr) if interval is None else f"{_percent(line.ctr)} ({_span(interval)})"
+        clicked = percent(line.ctr) if interval is None else f"{percent(line.ctr)} ({_span(interval)})"
         counts = (line.impressions, line.clicks)
         rows.append(
             Row(
@@ -138,7 +138,9 @@ def earnings_table(lines: list[Line], label: Any) -> Chart:
     return Chart("table", _g("What offers earned"), columns, rows)
 
 
-def _charts(daily: list[Line]) -> list[Chart]:
+def day_charts(daily: list[Line]) -> list[Chart]:
+    """Attributed revenue and the share of offers clicked, day by day."""
+
     def lines(caption: str, series: str, value: Any, text: Any) -> Chart:
         rows = [
             Row(_day(line), [Cell(text(value(line)), None if value(line) is None else float(value(line)))])
@@ -148,7 +150,7 @@ def _charts(daily: list[Line]) -> list[Chart]:
 
     return [
         lines(_g("Attributed revenue by day"), _g("Attributed revenue"), lambda line: line.revenue, money),
-        lines(_g("Clicks of offers seen, by day"), _g("Clicked"), lambda line: line.ctr, _percent),
+        lines(_g("Clicks of offers seen, by day"), _g("Clicked"), lambda line: line.ctr, percent),
     ]
 
 
@@ -161,7 +163,7 @@ def _spread(found: dict[str, list[tuple[str, int, float]]]) -> list[tuple[Any, l
     said = []
     for name, label in SPREAD.items():
         if name in found:
-            rows = [(_value(name, value), _percent(share), round(100 * share)) for value, _many, share in found[name]]
+            rows = [(_value(name, value), percent(share), round(100 * share)) for value, _many, share in found[name]]
             said.append((label, rows[:LISTED]))
     if "gini" in found:
         figure = found["gini"][0][2]
@@ -205,7 +207,7 @@ def money(amount: Any) -> str:
     return "–" if amount is None else number_format(round(amount, 2), 2, force_grouping=True)
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
     return "–" if share is None else f"{number_format(100 * share, 2)} %"
 
 

@@ -16,6 +16,10 @@ REASONS: dict[Reason, Any] = {
     Reason.UPGRADE: _("A better answer to the same need"),
     Reason.POPULAR: _("Bestseller"),
     Reason.PINNED: _("Pinned by a merchant"),
+    Reason.AGAIN: _("Bought again and again"),
+    Reason.SEEN: _("Looked at lately"),
+    Reason.TASTE: _("Bought by shoppers with a like taste"),
+    Reason.INTEREST: _("Of a kind that the shopper cares for"),
     Reason.ALIKE: _("Another answer to the same need"),
 }
 

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
-from django.utils.http import urlencode
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _g
 from django.utils.translation import gettext_lazy as _
@@ -30,6 +30,7 @@ from .pictures import picture
 from .queue import REVIEW_MEDIA, next_in_queue
 from .reviewing import act, may_review
 from .search import found_ids
+from .why import why_page
 
 PREVIEWED = 5
 
@@ -59,6 +60,7 @@ class OfferListAdmin(ReadOnlyAdmin):
     search_note = _("Shop's id or title of the item beside which the offers stand")
     empty_hint = _("No release yet: run “manage.py ecomrec_train --publish”.")
     change_form_template = "admin/ecomrec/offerlist/change_form.html"
+    change_list_template = "admin/ecomrec/offerlist/change_list.html"
     fields = ("release", "strategy", "anchor", "category")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OfferList]:
@@ -80,7 +82,8 @@ class OfferListAdmin(ReadOnlyAdmin):
             path(f"<path:object_id>/{name}/", self.admin_site.admin_view(view), name=f"ecomrec_offerlist_{name}")
             for name, view in views.items()
         ]
-        return [*own, *super().get_urls()]
+        why = path("why/", self.admin_site.admin_view(self.why_view), name="ecomrec_offerlist_why")
+        return [why, *own, *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -121,10 +124,13 @@ class OfferListAdmin(ReadOnlyAdmin):
             raise Http404(_g("There is no such list."))
         try:
             messages.success(request, act(request, offer_list))
+            following = next_in_queue(offer_list) if "next" in request.GET else None
         except DataError as error:
             messages.error(request, str(error))
-            return self._to(offer_list.pk)
-        following = next_in_queue(offer_list) if "next" in request.GET else None
+            following = None
+        back = request.GET.get("back", "")
+        if url_has_allowed_host_and_scheme(back, allowed_hosts=None):
+            return HttpResponseRedirect(back)
         return self._to(following or offer_list.pk)
 
     def evidence_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -137,6 +143,14 @@ class OfferListAdmin(ReadOnlyAdmin):
         context = evidence_page(request, offer_list, request.GET.get("offer", ""))
         context["media"] = self.media + CHART_MEDIA
         return self.page(request, "admin/ecomrec/offerlist/evidence.html", {"original": offer_list, **context})
+
+    def why_view(self, request: HttpRequest) -> HttpResponse:
+        """What a page would offer to whom, and why not something else."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = why_page(request, self.admin_site)
+        context["media"] = self.media + context["form"].media
+        return self.page(request, "admin/ecomrec/offerlist/why.html", context)
 
     def _to(self, pk: int) -> HttpResponseRedirect:
         return HttpResponseRedirect(reverse(f"{self.admin_site.name}:ecomrec_offerlist_change", args=[pk]))

@@ -43,7 +43,6 @@ def evidence_page(request: HttpRequest, offer_list: OfferList, item: str) -> dic
         "counted": _counted(evidence),
         "capped": evidence.capped,
         "charts": _charts(evidence),
-        "chance": None if evidence.chance is None else written(evidence.chance, "percent"),
         "sees_orders": sees_orders,
         "orders": _orders(evidence) if sees_orders else [],
         "more_orders": evidence.orders - len(evidence.latest),
@@ -97,9 +96,12 @@ def _charts(evidence: PairEvidence) -> list[Chart]:
         ]
         charts.append(Chart("lines", _("How often it is bought with the anchor, month by month"), columns, rows))
     if evidence.contributions:
-        rows = [Row(signal_label(name), [Cell(written(value, 3), value)]) for name, value in evidence.contributions]
+        rows = [
+            Row(signal_label(name) if name else _("All that is known of shoppers"), [Cell(written(value, 3), value)])
+            for name, value in evidence.contributions
+        ]
         columns = [Column(_("Signal")), Column(_("Added to the log-odds"), drawn=True)]
-        caption = _("What speaks for it and against it, for a shopper of whom nothing is known")
+        caption = _("What speaks for it and against it where nothing is known of the shopper")
         charts.append(Chart("bars", caption, columns, rows, most=SIGNALS_DRAWN))
     return charts
 

@@ -97,6 +97,9 @@ class QueueAdmin(ReadOnlyAdmin):
     ) -> tuple[QuerySet[Any], bool]:
         return (queryset.filter(anchor__in=found_ids(search_term)) if search_term.strip() else queryset), False
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": _("Lists to review"), **(extra_context or {})})
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

@@ -8,11 +8,14 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _g
@@ -34,6 +37,8 @@ from .evaluations import (
     latest_evaluated,
     signal_charts,
 )
+from .overview import overview_page
+from .queue import to_review
 from .runs import figure_table
 
 PER_PAGE = 20
@@ -53,6 +58,12 @@ class OverruleForm(forms.ModelForm):
         fields = ("overruled_note",)
 
 
+class ScheduleForm(forms.Form):
+    """When a release is to be published by itself."""
+
+    moment = forms.SplitDateTimeField(label=_("When"), required=False, widget=AdminSplitDateTime)
+
+
 @admin.register(Release)
 class ReleaseAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "published", "complete", "verdict", "lists", "created", "published_at", "run")
@@ -61,7 +72,7 @@ class ReleaseAdmin(ReadOnlyAdmin):
     sortable_by = ()
     empty_hint = _("No release yet: run “manage.py ecomrec_train --publish”.")
     change_form_template = "admin/ecomrec/release/change_form.html"
-    fields = ("published", "complete", "created", "published_at", "run", "figures")
+    fields = ("published", "complete", "created", "published_at", "scheduled", "run", "figures")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Release]:
         published = Publication.objects.filter(release=OuterRef("pk"))
@@ -76,13 +87,19 @@ class ReleaseAdmin(ReadOnlyAdmin):
         return request.user.has_perm("ecomrec.overrule_refusal")
 
     def get_urls(self) -> list[URLPattern]:
-        views = {"publish": self.publish_view, "rollback": self.rollback_view, "lists": self.lists_view}
+        views = {
+            "publish": self.publish_view,
+            "rollback": self.rollback_view,
+            "lists": self.lists_view,
+            "schedule": self.schedule_view,
+        }
         own = [
             path(f"<path:object_id>/{name}/", self.admin_site.admin_view(view), name=f"ecomrec_release_{name}")
             for name, view in views.items()
         ]
         metrics = path("metrics/", self.admin_site.admin_view(self.metrics_view), name="ecomrec_release_metrics")
-        return [metrics, *own, *super().get_urls()]
+        overview = path("overview/", self.admin_site.admin_view(self.overview_view), name="ecomrec_release_overview")
+        return [metrics, overview, *own, *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -102,6 +119,8 @@ class ReleaseAdmin(ReadOnlyAdmin):
                 "rows": count_table(diff(release, previous)) if previous else [],
                 "others": Release.objects.filter(complete=True).exclude(pk=release.pk).order_by("-pk")[:10],
                 "can_publish": may_publish and may_overrule and release.complete and not is_published,
+                "can_schedule": may_publish and release.complete and not release.refused and not is_published,
+                "to_review": to_review(release).count() if release.compared is not None else 0,
                 "roll_back_to": publication.previous if may_publish and is_published and publication else None,
                 "evaluated": [table] if table.rows else [],
                 "cases": cases_said(evaluation),
@@ -109,6 +128,34 @@ class ReleaseAdmin(ReadOnlyAdmin):
                 "chart_media": CHART_MEDIA,
             }
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
+
+    def overview_view(self, request: HttpRequest) -> HttpResponse:
+        """Whether everything runs, and what to do next."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = {**overview_page(request), "media": self.media + CHART_MEDIA}
+        return self.page(request, "admin/ecomrec/release/overview.html", context)
+
+    def schedule_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Let a release be published by itself at a moment, or no more."""
+        release = self._publishable(request, object_id)
+        form = ScheduleForm(request.POST if request.method == "POST" else None, initial={"moment": release.scheduled})
+        context = {
+            "title": _g("Publish %(release)s later") % {"release": release},
+            "question": _g("It is published by the task “ecomrec.publish_due”; an empty field cancels."),
+            "button": _g("Save"),
+            "form": form,
+            "media": self.media + form.media,
+        }
+        if not form.is_valid():
+            return self._ask(request, release, context)
+        moment = form.cleaned_data["moment"]
+        said = (
+            _g("To be published at %(moment)s") % {"moment": date_format(timezone.localtime(moment), "DATETIME_FORMAT")}
+            if moment
+            else _g("Not to be published by itself")
+        )
+        return self._confirmed(request, release, context, lambda: publishing.schedule(release, moment), said)
 
     def metrics_view(self, request: HttpRequest) -> HttpResponse:
         """One metric of every method through the last releases."""

@@ -15,6 +15,8 @@ from ..pipeline import decisions
 
 # Buttons of one offer, whose value is its external id.
 OF_AN_OFFER = ("pin", "block", "undo", "approve", "up", "down", "hide_item", "hide_pair")
+# Before the names of buttons on a page of the shop's own.
+PREFIX = "ecomrec_"
 # Buttons of a whole list, or a decision's key.
 OF_A_LIST = ("approve_all", "order", "undo_decision")
 
@@ -28,8 +30,10 @@ def act(request: HttpRequest, offer_list: OfferList) -> str:
     """Do what the request's button says; returns what was done. Raises PermissionDenied, Http404 or DataError."""
     if not may_review(request.user):
         raise PermissionDenied
-    note = request.POST.get("note", "").strip()
-    name = next((one for one in (*OF_AN_OFFER, *OF_A_LIST) if one in request.POST), None)
+    # On a page of the shop's own, its form has names that might be ours.
+    prefix = PREFIX if any(name.startswith(PREFIX) for name in request.POST) else ""
+    note = request.POST.get(f"{prefix}note", "").strip()
+    name = next((one for one in (*OF_AN_OFFER, *OF_A_LIST) if prefix + one in request.POST), None)
     if name == "undo_decision":
         return undone(request.user, request.POST["undo_decision"])
     if name == "approve_all":
@@ -41,7 +45,7 @@ def act(request: HttpRequest, offer_list: OfferList) -> str:
         _check_anchor(offer_list)
         decisions.order(request.user, offer_list, request.POST.getlist("order"), note)
         return _("The order is kept.")
-    offer = Item.objects.filter(external_id=request.POST.get(name or "", "")).select_related("category").first()
+    offer = Item.objects.filter(external_id=request.POST.get(f"{prefix}{name}", "")).select_related("category").first()
     if name is None or offer is None:
         raise DataError(_("Nothing was changed: this item cannot be pinned or blocked here."))
     return _about(request.user, name, offer_list, offer, note)

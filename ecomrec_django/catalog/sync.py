@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from ..conf import conf
 from ..errors import DataError
-from ..models import Item
+from ..models import Checkpoint, Item
 from ..models.bulk import LOOKUP, Values, chunks, collector_paused, insert
 from .adapter import Catalog, ItemFacts
 from .categories import CategoryTree
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 CHUNK = 2_000
 LOGGED_PRODUCTS = 20
+# Checkpoint that tells when the catalog was read last.
+CHECKPOINT = "catalog"
 LARGEST_PRICE = 10**10
 MOST_ATTRIBUTES, LONGEST_ATTRIBUTE = 50, 200
 WRITTEN = (
@@ -96,6 +98,7 @@ class _Sync:
             if progress:
                 progress(done, max(done, len(self.known)))
         self._remove()
+        Checkpoint.objects.update_or_create(name=CHECKPOINT, defaults={"position": {"products": done}})
         return self.report
 
     def _changed(self, products: list[Any]) -> Iterator[Item]:

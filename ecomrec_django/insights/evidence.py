@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from time import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from django.db.models.functions import Coalesce
@@ -15,7 +14,7 @@ from django.utils import timezone
 
 from ..learning.artifact import Model
 from ..learning.fusion import unknown
-from ..learning.signals import NAMES, signals
+from ..learning.signals import NAMES, OF_ANCHOR, signals
 from ..models import Event, Item, Kind, Release
 from ..models.bulk import aware
 from ..serving.learned import model_of
@@ -24,6 +23,11 @@ from ..serving.learned import model_of
 LATEST_LINES = 20_000
 LATEST_ORDERS = 50
 MONTHS = 12
+# Signals that turn on the two items alone.
+OF_PAIR = {
+    *("popularity", "trend", "repeat_rate", "item_repeat_rate", "size"),
+    *(name for name in OF_ANCHOR if not name.startswith(("own_", "anchor_own"))),
+}
 
 
 class OrderWithBoth(NamedTuple):
@@ -45,8 +49,8 @@ class Month(NamedTuple):
 class PairEvidence:
     """``orders``: with both, of the ``anchor_orders`` and ``offer_orders`` that were looked at, which are all of them
     unless ``capped`` · ``customers``: different ones among those orders · ``latest``: newest first · ``likeness``: by
-    "content", "looks" or "co_seen", 0…1, for what is known · ``contributions``: of signals to the log-odds for a
-    shopper of whom nothing is known, strongest first; ``chance``: what they come to."""
+    "content", "looks" or "co_seen", 0…1, for what is known · ``contributions``: what each signal of the pair and the
+    item adds to the ranker's log-odds, strongest first; "" stands for all that is known of shoppers."""
 
     orders: int
     customers: int
@@ -57,7 +61,6 @@ class PairEvidence:
     latest: list[OrderWithBoth]
     likeness: dict[str, float] = field(default_factory=dict)
     contributions: list[tuple[str, float]] = field(default_factory=list)
-    chance: float | None = None
 
 
 def pair_evidence(anchor: Item, offer: Item, release: Release, task: str) -> PairEvidence:
@@ -74,11 +77,10 @@ def pair_evidence(anchor: Item, offer: Item, release: Release, task: str) -> Pai
     numbers = model.ids.numbers(np.array([anchor.pk, offer.pk])) if model is not None else np.array([-1, -1])
     contributions: list[tuple[str, float]] = []
     likeness: dict[str, float] = {}
-    chance = None
     if model is not None and (numbers >= 0).all():
         one, other = numbers.tolist()
         likeness = _likeness(model, one, other)
-        contributions, chance = _contributions(model, one, other, task)
+        contributions = _contributions(model, one, other, task)
     return PairEvidence(
         len(both),
         len(people),
@@ -89,8 +91,14 @@ def pair_evidence(anchor: Item, offer: Item, release: Release, task: str) -> Pai
         [OrderWithBoth(order, ours[order][0]) for order in both[:LATEST_ORDERS]],
         likeness,
         contributions,
-        chance,
     )
+
+
+def orders_with_both(anchor: Item, offer: Item) -> tuple[int, int]:
+    """How many of the latest orders hold both, and of how many customers."""
+    ours, theirs = _bought(anchor)[0], _bought(offer)[0]
+    both = ours.keys() & theirs.keys()
+    return len(both), len({ours[order][1] or order for order in both})
 
 
 def _bought(item: Item) -> tuple[dict[str, tuple[datetime, int]], bool]:
@@ -136,12 +144,13 @@ def _likeness(model: Model, one: int, other: int) -> dict[str, float]:
     return found
 
 
-def _contributions(model: Model, one: int, other: int, task: str) -> tuple[list[tuple[str, float]], float | None]:
+def _contributions(model: Model, one: int, other: int, task: str) -> list[tuple[str, float]]:
     ranker = model.rankers.get(task)
     if ranker is None or not ranker.useful:
-        return [], None
+        return []
     day = float(model.day(time()))
     matrix = signals(model.facts, unknown(model.facts), [one], day, np.array([other]))[0]
-    added: Sequence[Any] = ranker.contributions(matrix)[0].tolist()
-    told = [(name, value) for name, value in zip(NAMES, added, strict=False) if value]
-    return sorted(told, key=lambda pair: -abs(pair[1])), float(ranker.chances(matrix)[0])
+    added = Counter[str]()
+    for name, value in zip(NAMES, ranker.contributions(matrix)[0].tolist(), strict=True):
+        added[name if name in OF_PAIR else ""] += value
+    return sorted(((name, value) for name, value in added.items() if value), key=lambda pair: -abs(pair[1]))

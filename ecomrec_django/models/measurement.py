@@ -187,7 +187,7 @@ class DailyFigure(models.Model):
 
     class Meta:
         verbose_name = _("daily figure")
-        verbose_name_plural = _("daily figures")
+        verbose_name_plural = _("earnings")
         constraints = [
             models.UniqueConstraint(
                 fields=["day", "slot", "strategy", "arm", "segment", "release"], name="ecomrec_one_figure_a_day"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log2, sqrt
@@ -17,8 +17,9 @@ from ..strategies.base import Offer, decode_offers, encode_offers, evidence_of
 from .diff import Change, lists_of
 
 MODES = ("auto", "changes", "all")
-# Events, the latest, whose views tell where the traffic is.
+# Events, the latest, that tell where the traffic is; a shop that tracks no views has its orders.
 LATEST_EVENTS = 200_000
+VISITS = (Kind.VIEW_ITEM, Kind.ADD_TO_CART, Kind.PURCHASE)
 # Where nothing waits for approval: lists of a strategy looked at, those with the most traffic, and kept to be reviewed.
 LOOKED_AT = 2_000
 QUEUE = 1_000
@@ -75,7 +76,7 @@ def hold(row: OfferList, offers: Sequence[Offer], fresh: Iterable[str], traffic:
 
 @dataclass(frozen=True)
 class Traffic:
-    """Views lately, by Item.pk and by Category.pk."""
+    """What visitors did lately, by Item.pk; by Category.pk, with one of its items."""
 
     items: Mapping[int, int] = field(default_factory=dict)
     categories: Mapping[int, int] = field(default_factory=dict)
@@ -83,23 +84,25 @@ class Traffic:
     @classmethod
     def latest(cls) -> Traffic:
         newest = Event.objects.aggregate(newest=Max("pk"))["newest"] or 0
-        viewed = Event.objects.filter(pk__gt=newest - LATEST_EVENTS, kind=Kind.VIEW_ITEM).order_by()
-        items, categories = Counter[int](), Counter[int]()
-        for item, category, views in viewed.values_list("item", "item__category").annotate(Count("pk")):
-            items[item] += views
-            categories[category or 0] += views
-        return cls(items, categories)
+        wanted = Event.objects.filter(pk__gt=newest - LATEST_EVENTS, kind__in=VISITS).order_by()
+        items: dict[int, int] = {}
+        of_category: defaultdict[int, list[int]] = defaultdict(list)
+        for item, category, visits in wanted.values_list("item", "item__category").annotate(Count("pk")):
+            items[item] = visits
+            of_category[category or 0].append(visits)
+        return cls(items, {category: sum(some) // len(some) for category, some in of_category.items()})
 
     def of(self, row: OfferList) -> int:
-        """Of the pages that show a list, as far as they are known; one at least."""
+        """What was done with the items beside which a list stands; one at least."""
         if row.anchor_id is not None:
             return 1 + self.items.get(row.anchor_id, 0)
         if row.category_id is not None:
+            # It stands in where an item has no list of its own: as much as is done with one.
             return 1 + self.categories.get(row.category_id, 0)
-        return 1 + sum(self.categories.values())
+        return 1 + sum(self.items.values())
 
     def busiest(self, most: int) -> list[int]:
-        """Item.pks, most views first."""
+        """Item.pks, most visited first."""
         return sorted(self.items, key=lambda item: -self.items[item])[:most]
 
 

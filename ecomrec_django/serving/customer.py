@@ -55,10 +55,11 @@ def customer_of(request: HttpRequest | None) -> Customer | None:
     key = key_of(request)
     # Whatever is shown now follows from who asks.
     request._ecomrec_personal = True  # type: ignore[attr-defined]
-    return _read(key) if key else None
+    return customer_by_key(key) if key else None
 
 
-def _read(key: str) -> Customer | None:
+def customer_by_key(key: str) -> Customer | None:
+    """The same by Visitor.key, for who asks on their behalf."""
     past, segment, since = Past.empty(), None, []
     ignored: dict[str, int] = {}
     known, until, excluded, release, digest = False, None, None, 0, ""

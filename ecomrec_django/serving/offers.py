@@ -80,12 +80,14 @@ class OfferBlock:
 
 @dataclass(frozen=True)
 class Examination:
-    """What the guard kept and left out, each with its rule; ``anchors``: external id -> live product, None if gone."""
+    """What the guard kept and left out, each with its rule, of the ``candidates``, best first; ``anchors``: external id
+    -> live product, None if gone."""
 
     release: int | None
     kept: list[Kept]
     left_out: list[LeftOut]
     anchors: Mapping[str, Any]
+    candidates: Sequence[Offer]
 
 
 def offers(
@@ -185,7 +187,7 @@ def examine(
         given |= {item: live.get(item) for item in unknown}
         unknown = []
         guard.choose(some, live, beside(page, given, stored), limit)
-    return Examination(release_of(stored), guard.kept, guard.left_out, given)
+    return Examination(release_of(stored), guard.kept, guard.left_out, given, [offer for offer, _ in wanted])
 
 
 def terms_of(terms: Terms, listed: Sequence[Offer], anchors: Iterable[str]) -> Terms:

@@ -147,6 +147,8 @@ class Strategy(ABC):
     adds = True
     # Whether its offers are bought together with what they stand beside.
     bundles = False
+    # Whether its offers answer the same need as what they stand beside.
+    same_need = False
     # Whether it offers something beside items; if not, it is asked for a category or the whole shop.
     needs_anchor = True
 

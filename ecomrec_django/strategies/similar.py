@@ -22,6 +22,7 @@ class Similar(Strategy):
     """Not in the default strategies: a shop adds it to ``ECOMREC["STRATEGIES"]`` and shows it by ``{% similar %}``."""
 
     name = "similar"
+    same_need = True
 
     def make(self, data: TrainingData) -> StrategyLists:
         """See `Strategy.make`. Without any history or pictures the lists come from descriptions alone."""

@@ -44,6 +44,7 @@ class UpgradeTo(Strategy):
     name = "upgrade_to"
     task = "upgrade_to"
     adds = False
+    same_need = True
 
     def violation(self, anchors: Sequence[Anchor], offer: Offer, price: float | None) -> str | None:
         """Against every anchor: the band stored in the offer's evidence, or the default one."""
