@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from .api.beacon import BeaconView
 from .api.consent import ConsentView
+from .api.explain import ExplainView
 from .api.me import MeView, ReceiptView
 from .api.reports import ReportView
 from .api.views import ForYouView, OffersView, SlotView
@@ -16,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/for-you/", ForYouView.as_view(), name="for-you"),
     path("api/slots/<slug:slot>/", SlotView.as_view(), name="slot"),
     path("api/consent/", ConsentView.as_view(), name="consent"),
+    path("api/explain/", ExplainView.as_view(), name="explain"),
     path("api/reports/", ReportView.as_view(), name="reports"),
     path("beacon/", BeaconView.as_view(), name="beacon"),
     path("api/me/", MeView.as_view(), name="me"),

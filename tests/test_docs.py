@@ -47,7 +47,7 @@ def test_every_setting_is_in_the_table_of_settings():
 def test_every_command_named_exists_and_takes_these_options(page):
     known = get_commands()
     for name, rest in re.findall(
-        r"\b(ecomrec_(?:sync|import|train|evaluate|publish|rollback|recommend|measure|pictures|sequences|forget|purge|drain)\w*)"
+        r"\b(ecomrec_(?:sync|import|train|evaluate|publish|rollback|recommend|measure|pictures|sequences|forget|purge|drain|roles)\w*)"
         r"([^`\n]*)",
         page.read_text(),
     ):

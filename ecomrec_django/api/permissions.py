@@ -22,9 +22,23 @@ class SameOrigin(BasePermission):
         return origin is None or origin.partition("://")[2] == request.get_host()
 
 
-class MayViewFigures(BasePermission):
-    """Staff with the right to see what offers earned."""
+class StaffWith(BasePermission):
+    """Staff with a right of the admin."""
+
+    right = ""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         user = request.user
-        return bool(user and user.is_active and user.is_staff and user.has_perm("ecomrec.view_dailyfigure"))
+        return bool(user and user.is_active and user.is_staff and user.has_perm(self.right))
+
+
+class MayViewFigures(StaffWith):
+    """To see what offers earned."""
+
+    right = "ecomrec.view_dailyfigure"
+
+
+class MayViewLists(StaffWith):
+    """To see offer lists."""
+
+    right = "ecomrec.view_offerlist"

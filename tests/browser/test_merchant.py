@@ -1,0 +1,221 @@
+"""A merchant's day: a bad release is refused, a good one reviewed by keyboard and mouse, published, and rolled back."""
+
+import json
+
+import pytest
+
+from tests.conftest import own_database
+from tests.processes import ShopProcess
+
+pytestmark = pytest.mark.browser
+
+PLANT = """
+from django.contrib.auth.models import Group, User
+from django.core.management import call_command
+from tests.staple_shop import StapleShop
+StapleShop()
+call_command("ecomrec_roles", verbosity=0)
+staff = User.objects.create_user("merchant", password="merchant", is_staff=True)
+staff.groups.add(Group.objects.get(name="Recommendations: publisher"))
+"""
+# Somebody mixes the product numbers of all orders up, and puts them right again.
+MIX_UP = """
+import json
+from pathlib import Path
+from ecomrec_django.models import Event
+from tests.staple_shop import shuffle_purchases
+Path({file!r}).write_text(json.dumps(list(Event.objects.values_list("pk", "item_id"))))
+shuffle_purchases()
+"""
+PUT_RIGHT = """
+import json
+from pathlib import Path
+from ecomrec_django.models import Event
+from ecomrec_django.pipeline.history import changing
+changing(Event.objects.all())
+right = dict(json.loads(Path({file!r}).read_text()))
+Event.objects.bulk_update([Event(pk=pk, item_id=item) for pk, item in right.items()], ["item"], batch_size=500)
+"""
+RELEASES = """
+import json
+from ecomrec_django.models import Publication, Release
+published = Publication.objects.get().release_id
+print(json.dumps([published, list(Release.objects.order_by("pk").values_list("pk", "refused"))]))
+"""
+# The stored list of a release beside a product: what shoppers would see without a merchant.
+LISTED = """
+import json
+from ecomrec_django.models import OfferList
+from ecomrec_django.strategies.base import decode_offers
+row = OfferList.objects.get(release={release}, strategy="bought_with", anchor__external_id={sku!r})
+print(json.dumps([offer.item for offer in decode_offers(row.learned or row.offers)]))
+"""
+# The list of a release that stands first in its queue beside a product, and this product.
+FIRST = """
+import json
+from ecomrec_django.models import OfferList
+from ecomrec_django.strategies.base import decode_offers
+for row in OfferList.objects.filter(release={release}, strategy="bought_with", anchor__isnull=False).order_by("pk"):
+    if len(decode_offers(row.offers)) > 8:
+        print(json.dumps([row.pk, row.anchor.external_id]))
+        break
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("merchant")
+    with own_database(folder) as database:
+        shop = ShopProcess(folder, database)
+        shop.manage("migrate", "--verbosity", "0")
+        shop.ask(PLANT)
+        shop.manage("ecomrec_train", "--publish")
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def address(shop):
+    with shop.serving() as address:
+        yield address
+
+
+def shown(page, sku):
+    """The products beside a product in the shop, as anybody sees them."""
+    page.goto(f"/product/{sku}/")
+    links = page.locator(".ecomrec-bought_with .ecomrec-offer a[href]").all()
+    return list(dict.fromkeys(link.get_attribute("href").strip("/").split("/")[-1] for link in links))
+
+
+def log_in(window, path):
+    # The stock admin names no icon, so the browser asks for one that is not there.
+    window.page.route("**/favicon.ico", lambda route: route.fulfill(status=204))
+    window.page.goto(f"/admin/login/?next={path}")
+    window.page.locator("#id_username").fill("merchant")
+    window.page.locator("#id_password").fill("merchant")
+    window.page.locator("[type=submit]").click()
+    window.page.wait_for_url(f"**{path}")
+
+
+def order_after(page, act):
+    """The offers of the list in their order, once the page is back."""
+    with page.expect_navigation():
+        act()
+    page.locator(".messagelist").wait_for()
+    return [one.get_attribute("data-item") for one in page.locator("[data-item]").all()]
+
+
+def test_a_merchant_reads_why_reviews_publishes_and_rolls_back(shop, visit):
+    mixed = str(shop.folder / "right.json")
+    shop.ask(MIX_UP.format(file=mixed))
+    shop.manage("ecomrec_train", "--publish")
+    shop.ask(PUT_RIGHT.format(file=mixed))
+    first, [*_, (worse, refused)] = json.loads(shop.ask(RELEASES))
+    assert worse > first
+    assert refused
+
+    room, anybody = visit(1280, height=2600), visit(1280)
+    page = room.page
+    log_in(room, "/admin/ecomrec/release/overview/")
+    # The overview says that there is something to read, and the release's page says why.
+    assert f"Release {worse} was refused" in page.locator("#content").inner_text()
+    room.check("overview-refused")
+    page.goto(f"/admin/ecomrec/release/{worse}/change/")
+    warning = page.locator(".ecomrec-warning").inner_text()
+    assert refused.split("\n")[0][:40] in warning
+    assert page.get_by_role("link", name="Publish", exact=True).count() == 0
+    room.check("release-refused")
+
+    shop.manage("ecomrec_train")
+    _, [*_, (better, refused)] = json.loads(shop.ask(RELEASES))
+    assert not refused
+    pk, sku = json.loads(shop.ask(FIRST.format(release=better)))
+    listed = json.loads(shop.ask(LISTED.format(release=better, sku=sku)))
+    former = json.loads(shop.ask(LISTED.format(release=first, sku=sku)))
+    assert shown(anybody.page, sku) == former[:4]
+
+    page.goto("/admin/ecomrec/reviewlist/")
+    room.check("queue")
+    page.goto(f"/admin/ecomrec/offerlist/{pk}/change/")
+    room.check("list")
+
+    def card(place):
+        return page.locator(f'[data-item="{listed[place]}"]')
+
+    def press(place, key):
+        card(place).focus()
+        return order_after(page, lambda: page.keyboard.press(key))
+
+    # The third and the fifth are pinned by keyboard, and the fifth is moved up before the third.
+    press(2, "p")
+    assert press(4, "p")[:2] == [listed[2], listed[4]]
+    assert press(4, "Alt+ArrowUp")[:2] == [listed[4], listed[2]]
+    # The eighth is dragged before both, and the first is blocked, for a reason.
+    pins = [listed[7], listed[4], listed[2]]
+    assert order_after(page, lambda: card(7).drag_to(card(4)))[:3] == pins
+    page.get_by_label("Why (kept with what you decide)").fill("sells by itself")
+    order_after(page, lambda: card(0).get_by_role("button", name="Block").click())
+    decisions = page.locator("section", has=page.locator("#ecomrec-decisions"))
+    assert "sells by itself" in decisions.inner_text()
+    # A block of the second was a slip of the finger: it is undone.
+    press(1, "b")
+    order_after(page, lambda: decisions.get_by_role("button").first.click())
+    assert "Undone" in page.locator(".messagelist").inner_text()
+    room.check("list-reviewed")
+
+    expected = [*pins, *(item for item in listed if item not in {*pins, listed[0]})]
+    page.goto(f"/admin/ecomrec/release/{better}/change/")
+    room.check("release")
+    page.get_by_role("link", name="Publish", exact=True).click()
+    page.get_by_role("button", name="Publish").click()
+    page.wait_for_load_state()
+    assert shown(anybody.page, sku) == expected[:4]
+
+    page.goto(f"/admin/ecomrec/release/{better}/change/")
+    page.get_by_role("link", name="Roll back").click()
+    page.get_by_role("button", name="Roll back").click()
+    page.wait_for_load_state()
+    # The former list again, under the merchant's word, which outlives releases.
+    again = [*pins, *(item for item in former if item not in {*pins, listed[0]})]
+    assert shown(anybody.page, sku) == again[:4]
+
+
+PAGES = {
+    "overview": "release/overview/",
+    "why": "offerlist/why/?block=slot:product&item={anchor}&other={other}",
+    "evidence": "offerlist/{list}/evidence/?offer={offer}",
+    "decisions": "decision/",
+}
+FOUND = """
+import json
+from ecomrec_django.models import Item, OfferList, Publication
+from ecomrec_django.strategies.base import decode_offers
+row = OfferList.objects.filter(
+    release=Publication.objects.get().release_id, strategy="bought_with", anchor__isnull=False
+).first()
+offer = decode_offers(row.offers)[0].item
+other = Item.objects.exclude(pk=row.anchor_id).exclude(external_id=offer).last()
+print(json.dumps({"list": row.pk, "anchor": row.anchor_id, "offer": offer, "other": other.pk}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("width", "options"),
+    [
+        (1280, {}),
+        (390, {}),
+        (1280, {"color_scheme": "dark"}),
+        (1280, {"locale": "ar"}),
+        (1280, {"locale": "zh-CN"}),
+    ],
+    ids=["wide", "narrow", "dark", "right to left", "Chinese"],
+)
+def test_every_page_is_sound_wide_narrow_dark_and_from_right_to_left(shop, visit, width, options):
+    known = json.loads(shop.ask(FOUND))
+    room = visit(width, **options)
+    page = room.page
+    log_in(room, "/admin/ecomrec/")
+    look = "-".join([str(width), *options.values()])
+    for name, path in PAGES.items():
+        page.goto(f"/admin/ecomrec/{path.format(**known)}")
+        assert page.locator("html").get_attribute("dir") == ("rtl" if options.get("locale") == "ar" else "ltr")
+        room.check(f"{name}-{look}")
