@@ -59,10 +59,17 @@ def count_table(found: ReleaseDiff) -> list[dict[str, Any]]:
             "strategy": row.strategy,
             "label": strategy_label(row.strategy),
             "unchanged": row.unchanged,
+            "margin": [_expected(release, row.strategy) for release in (found.previous, found.release)],
             "counts": [(change, getattr(row, change.value)) for change in Change],
         }
         for row in found.strategies
     ]
+
+
+def _expected(release: Release, strategy: str) -> str:
+    figures = release.metrics.get(strategy)
+    worth = figures.get("expected_margin") if isinstance(figures, dict) else None
+    return "–" if worth is None else number_format(round(worth, 2), 2, force_grouping=True)
 
 
 def changed_rows(lists: QuerySet[OfferList], change: Change) -> list[ListRow]:

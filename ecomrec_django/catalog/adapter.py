@@ -128,7 +128,7 @@ class Catalog:
             category=self.product_category(product),
             price=self._checked_price(product),
             brand=str(self._read(product, self.brand) or ""),
-            rating=_number(self._read(product, self.rating)),
+            rating=self.base_rating(product),
             image=self.image_url(product),
             description=str(self._read(product, self.description) or ""),
             available=self.available(product, None),
@@ -157,6 +157,10 @@ class Catalog:
     def base_cost(self, product: Any) -> Decimal | None:
         """What it costs the shop, in the base currency; None where that is not known."""
         return _decimal(self._read(product, self.cost))
+
+    def base_rating(self, product: Any) -> float | None:
+        """Its mean rating, on the shop's own scale; None where it has none. Read on pages: keep it to no query."""
+        return _number(self._read(product, self.rating))
 
     def stock_level(self, product: Any) -> int | None:
         """How many can be bought now; None where the shop does not count them."""

@@ -30,6 +30,7 @@ from .publish import prune, publish
 from .review import prepare
 from .runs import finish, recorded
 from .sequences import networks
+from .worth import expected_margin
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -101,6 +102,10 @@ class _Training:
         if learned is not None:
             with self.report.stage("profiles", SHARES["profiles"]):
                 self._keep(release, learned, items)
+                for strategy, owner, lists in made:
+                    if owner == "anchor":
+                        worth = expected_margin(lists, learned.model, items, conf.LIMIT)
+                        release.metrics[strategy]["expected_margin"] = round(worth, 2)
         release.complete = True
         release.save()
         with self.report.stage("publish", SHARES["publish"]):

@@ -29,3 +29,7 @@ class Beside:
     @cached_property
     def attributes(self) -> Mapping[str, str]:
         return self.catalog.compared_attributes(self.product)
+
+    @cached_property
+    def rating(self) -> float | None:
+        return self.catalog.base_rating(self.product)

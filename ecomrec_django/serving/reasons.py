@@ -16,6 +16,8 @@ from .comparison import compare
 
 # A smaller crowd is no argument, and may point at a person.
 FEWEST_CUSTOMERS = 3
+# Share by which a mean rating has to be higher before it is said.
+BETTER_RATED = 0.05
 # Letters of a comparison.
 LONGEST_REASON = 80
 _SENTENCES = {
@@ -31,9 +33,9 @@ _SENTENCES = {
 
 
 def upgrade_sentence(catalog: Catalog, offer: Offer, product: Any, price: Decimal | None, beside: Beside | None) -> str:
-    """What a live upgrade has more than the product beside it, and how much dearer it is now: "+20 L, 18 % more".
+    """What a live upgrade has more than the product beside it: "+20 L, better rated, 18 % more".
 
-    Empty for other offers, and where the shop has no attributes to compare.
+    Empty for other offers, and where neither attributes nor ratings speak for it.
     """
     if offer.reason is not Reason.UPGRADE or beside is None:
         return ""
@@ -42,9 +44,16 @@ def upgrade_sentence(catalog: Catalog, offer: Offer, product: Any, price: Decima
     parts = [change.text for change in compare(beside.attributes, catalog.compared_attributes(product))]
     percent = round(100 * (float(price / beside.price) - 1))
     dearer = [gettext("%(percent)s %% more") % {"percent": percent}] if percent >= 1 else []
-    while parts and len(", ".join([*parts, *dearer])) > LONGEST_REASON:
+    rated = [gettext("better rated")] if _better_rated(catalog.base_rating(product), beside.rating) else []
+    while parts and len(", ".join([*parts, *rated, *dearer])) > LONGEST_REASON:
         parts.pop()
-    return ", ".join([*parts, *dearer]) if parts else ""
+    if not (parts or rated):
+        return ""
+    return ", ".join([*(parts or [gettext("Same use")]), *rated, *dearer])
+
+
+def _better_rated(rating: float | None, other: float | None) -> bool:
+    return rating is not None and other is not None and rating >= (1 + BETTER_RATED) * other
 
 
 def sentence(offer: Offer) -> str:

@@ -111,13 +111,16 @@ def test_long_and_many_attributes_take_no_time(attributes):
 
 
 class SpecCatalog(CartCatalog):
+    rating = "stars"
+
     def product_attributes(self, product):
         return product.specs
 
 
-def reason(own, price, ours, theirs):
+def reason(own, price, ours, theirs, stars=(None, None)):
     beside, product = IntegerProduct(pk=1, price=own), IntegerProduct(pk=2, price=price)
     beside.specs, product.specs = ours, theirs
+    beside.stars, product.stars = stars
     catalog = SpecCatalog()
     offer = Offer("2", 1.0, Reason.UPGRADE, 0, ())
     return upgrade_sentence(catalog, offer, product, price, Beside.of(catalog, None, beside))
@@ -132,3 +135,22 @@ def test_the_reason_of_an_upgrade_says_what_it_has_more_and_how_much_dearer_it_i
     assert reason(50, 50, {"volume": "60 L"}, {"volume": "80 L"}) == "+20 L"
     long = {f"a rather long name {number}": "yes" for number in range(5)}
     assert len(reason(50, 59, {}, long)) <= LONGEST_REASON
+
+
+@pytest.mark.parametrize(
+    ("stars", "said"),
+    [
+        ((4.0, 4.6), "Same use, better rated, 18 % more"),
+        ((4.0, 4.1), ""),
+        ((4.6, 4.0), ""),
+        ((None, 5.0), ""),
+        ((4.0, None), ""),
+        ((80, 92), "Same use, better rated, 18 % more"),
+    ],
+)
+def test_a_clearly_better_rating_is_said_on_whatever_scale(stars, said):
+    assert reason(50, 59, {}, {}, stars) == said
+
+
+def test_a_rating_stands_between_what_it_has_more_and_the_price():
+    assert reason(50, 59, {"volume": "60 L"}, {"volume": "80 L"}, (4.0, 4.6)) == "+20 L, better rated, 18 % more"
