@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
-from django.utils.translation import gettext as _g
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..api.reports import csv_response
@@ -52,7 +52,7 @@ class EarningsAdmin(ReadOnlyAdmin):
         daily = [_labelled(line, "day") for line in (lines if by == "day" else report(since, until, "day"))]
         shop = totals(since, until)
         context = {
-            "title": _g("Earnings"),
+            "title": gettext("Earnings"),
             "days": days,
             "periods": PERIODS,
             "by": by,
@@ -110,14 +110,14 @@ def earnings_table(lines: list[Line], label: Any) -> Chart:
     """One row for each value."""
     columns = [
         Column(str(label).capitalize()),
-        Column(_g("Seen")),
-        Column(_g("Clicks")),
-        Column(_g("Clicked"), note=_g("With its 95 % interval.")),
-        Column(_g("In cart")),
-        Column(_g("Orders")),
-        Column(_g("Attributed revenue")),
-        Column(_g("Margin")),
-        Column(_g("Mean order")),
+        Column(gettext("Seen")),
+        Column(gettext("Clicks")),
+        Column(gettext("Clicked"), note=gettext("With its interval, which holds the true share in 95 of 100 cases.")),
+        Column(gettext("In cart")),
+        Column(gettext("Orders")),
+        Column(gettext("Attributed revenue")),
+        Column(gettext("Margin")),
+        Column(gettext("Mean order")),
     ]
     rows = []
     for line in lines:
@@ -135,7 +135,7 @@ def earnings_table(lines: list[Line], label: Any) -> Chart:
                 ],
             )
         )
-    return Chart("table", _g("What offers earned"), columns, rows)
+    return Chart("table", gettext("What offers earned"), columns, rows)
 
 
 def day_charts(daily: list[Line]) -> list[Chart]:
@@ -146,11 +146,11 @@ def day_charts(daily: list[Line]) -> list[Chart]:
             Row(_day(line), [Cell(text(value(line)), None if value(line) is None else float(value(line)))])
             for line in daily
         ]
-        return Chart("lines", caption, [Column(_g("Day")), Column(series, drawn=True)], rows)
+        return Chart("lines", caption, [Column(gettext("Day")), Column(series, drawn=True)], rows)
 
     return [
-        lines(_g("Attributed revenue by day"), _g("Attributed revenue"), lambda line: line.revenue, money),
-        lines(_g("Clicks of offers seen, by day"), _g("Clicked"), lambda line: line.ctr, percent),
+        lines(gettext("Attributed revenue by day"), gettext("Attributed revenue"), lambda line: line.revenue, money),
+        lines(gettext("Clicks of offers seen, by day"), gettext("Clicked"), lambda line: line.ctr, percent),
     ]
 
 
@@ -167,16 +167,16 @@ def _spread(found: dict[str, list[tuple[str, int, float]]]) -> list[tuple[Any, l
             said.append((label, rows[:LISTED]))
     if "gini" in found:
         figure = found["gini"][0][2]
-        row = (_g("Gini, 0 even – 1 all on one"), number_format(figure, 2), round(100 * figure))
+        row = (gettext("Gini, 0 even – 1 all on one"), number_format(figure, 2), round(100 * figure))
         said.append((_("Evenness over items"), [row]))
     return said
 
 
 def _value(name: str, value: str) -> str:
     if name == "newness":
-        return _g("new within 30 days") if value == "new" else _g("known for longer")
+        return gettext("new within 30 days") if value == "new" else gettext("known for longer")
     if not value:
-        return _g("unknown")
+        return gettext("unknown")
     if name == "price":
         low = int(value)
         high = next((end for end in BANDS if end > low), None)
@@ -195,8 +195,8 @@ def _incremental() -> list[Experiment]:
 
 def _hint() -> str:
     if Impression.objects.exists():
-        return _g("Offers were seen, and not counted yet: run “manage.py ecomrec_measure”, once an hour.")
-    return _g(
+        return gettext("Offers were seen, and not counted yet: run “manage.py ecomrec_measure”, once an hour.")
+    return gettext(
         "No offer was seen yet. Put {% ecomrec_scripts %} into your pages, so that they report what came into view; "
         "only shoppers who agreed are counted."
     )

@@ -8,9 +8,8 @@ from typing import Any
 
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.formats import date_format
-from django.utils.translation import gettext as _g
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from ..models import Release, TrainingRun
 from .base import strategy_label
@@ -63,9 +62,9 @@ def evaluation_table(evaluation: dict[str, Any]) -> Chart:
     metrics = [name for name in METRICS if any(name in mapping(figures) for figures in methods.values())]
     return Chart(
         "bars",
-        _g("nDCG of every method, with its confidence interval; every metric in the table"),
+        gettext("nDCG of every method, with its confidence interval; every metric in the table"),
         [
-            Column(_g("Method")),
+            Column(gettext("Method")),
             *(Column(str(METRICS[name][0]), drawn=name == "ndcg", note=str(METRICS[name][2])) for name in metrics),
         ],
         [Row(method_label(method), [metric_cell(methods, method, name) for name in metrics]) for method in methods],
@@ -77,15 +76,15 @@ def cases_said(evaluation: dict[str, Any]) -> list[str]:
     said = []
     start, end = (_moment(evaluation.get(name)) for name in ("from", "to"))
     if start and end:
-        said.append(_g("Asked what was bought from %(start)s to %(end)s.") % {"start": start, "end": end})
+        said.append(gettext("Asked what was bought from %(start)s to %(end)s.") % {"start": start, "end": end})
     if k := number(evaluation.get("k")):
-        said.append(_g("The first %(k)d offers count.") % {"k": k})
+        said.append(gettext("The first %(k)d offers count.") % {"k": k})
     for task, given in mapping(evaluation.get("tasks")).items():
         cases, customers = (number(mapping(given).get(name)) for name in ("cases", "customers"))
         if cases is not None and customers is not None:
             of = ngettext("%(count)s customer", "%(count)s customers", int(customers))
             said.append(
-                _g("%(task)s: %(cases)s cases of %(customers)s.")
+                gettext("%(task)s: %(cases)s cases of %(customers)s.")
                 % {
                     "task": strategy_label(task),
                     "cases": written(cases, 0),
@@ -114,8 +113,8 @@ def signal_charts(evaluation: dict[str, Any]) -> list[Chart]:
             charts.append(
                 Chart(
                     "bars",
-                    _g("%(strategy)s: contribution of each signal") % {"strategy": strategy_label(strategy)},
-                    [Column(_g("Signal")), Column(_g("Mean contribution to the log-odds"), drawn=True)],
+                    gettext("%(strategy)s: contribution of each signal") % {"strategy": strategy_label(strategy)},
+                    [Column(gettext("Signal")), Column(gettext("Mean contribution to the log-odds"), drawn=True)],
                     rows,
                     most=SIGNALS_DRAWN,
                 )
@@ -163,12 +162,12 @@ def history_charts(releases: Iterable[Evaluated], metric: str) -> list[Chart]:
             for one, figures in shown
             if any(name in figures for name in own)
         ]
-        caption = _g("%(strategy)s: %(metric)s of each release, with confidence intervals")
+        caption = gettext("%(strategy)s: %(metric)s of each release, with confidence intervals")
         charts.append(
             Chart(
                 "lines",
                 caption % {"strategy": strategy_label(strategy), "metric": METRICS[metric][0]},
-                [Column(_g("Release")), *(Column(method_label(name), drawn=True) for name in own)],
+                [Column(gettext("Release")), *(Column(method_label(name), drawn=True) for name in own)],
                 rows,
             )
         )
@@ -178,6 +177,8 @@ def history_charts(releases: Iterable[Evaluated], metric: str) -> list[Chart]:
 def _history_row(one: Evaluated, cells: list[Cell]) -> Row:
     short = str(one.number)
     if one.release is None:
-        return Row(_g("Release %(number)d (gone)") % {"number": one.number}, cells, short)
-    title = f"{one.release} ({_g('refused')})" if one.release.refused else str(one.release)
+        return Row(gettext("Release %(number)d (gone)") % {"number": one.number}, cells, short)
+    title = str(one.release)
+    if one.release.refused:
+        title = gettext("%(release)s (refused)") % {"release": title}
     return Row(title, cells, short, ("admin:ecomrec_release_change", one.number))

@@ -14,7 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _g
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..conf import conf
@@ -152,10 +152,10 @@ class ExperimentAdmin(EcomrecAdmin):
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
     def start_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._act(request, object_id, experiments.start, _g("Started"))
+        return self._act(request, object_id, experiments.start, gettext("Started"))
 
     def end_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._act(request, object_id, experiments.end, _g("Ended"))
+        return self._act(request, object_id, experiments.end, gettext("Ended"))
 
     def switch_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one arm alone, once there is enough to judge it by."""
@@ -164,10 +164,10 @@ class ExperimentAdmin(EcomrecAdmin):
             asked = request.POST.get("arm", "")
             arm = experiment.arms.filter(pk=asked).first() if asked.isascii() and asked.isdigit() else None
             if arm is None:
-                raise DataError(_g("There is no such arm."))
+                raise DataError(gettext("There is no such arm."))
             experiments.switch(experiment, arm)
 
-        return self._act(request, object_id, switch, _g("Switched"))
+        return self._act(request, object_id, switch, gettext("Switched"))
 
     def _act(self, request: HttpRequest, object_id: str, act: Callable[[Experiment], None], done: str) -> HttpResponse:
         if request.method != "POST":
@@ -176,7 +176,7 @@ class ExperimentAdmin(EcomrecAdmin):
             raise PermissionDenied
         experiment = self.get_object(request, unquote(object_id))
         if experiment is None:
-            raise Http404(_g("There is no such experiment."))
+            raise Http404(gettext("There is no such experiment."))
         try:
             act(experiment)
         except EcomrecError as error:
@@ -196,13 +196,13 @@ class ExperimentAdmin(EcomrecAdmin):
 def arms_table(results: dict[str, Any]) -> Chart:
     """What each arm's offers were credited with."""
     columns = [
-        Column(_g("Arm")),
-        Column(_g("Visitors")),
-        Column(_g("Days"), note=_g("A visitor on one day.")),
-        Column(_g("Clicks")),
-        Column(_g("Orders")),
-        Column(_g("Attributed revenue")),
-        Column(_g("Margin")),
+        Column(gettext("Arm")),
+        Column(gettext("Visitors")),
+        Column(gettext("Days"), note=gettext("A visitor on one day.")),
+        Column(gettext("Clicks")),
+        Column(gettext("Orders")),
+        Column(gettext("Attributed revenue")),
+        Column(gettext("Margin")),
     ]
     rows = [
         Row(
@@ -214,7 +214,7 @@ def arms_table(results: dict[str, Any]) -> Chart:
         )
         for row in results.get("arms", [])
     ]
-    return Chart("table", _g("What was credited to each arm's offers"), columns, rows)
+    return Chart("table", gettext("What was credited to each arm's offers"), columns, rows)
 
 
 COUNTED = ("visitors", "days", "clicks", "orders")
@@ -223,10 +223,10 @@ COUNTED = ("visitors", "days", "clicks", "orders")
 def outcomes_chart(results: dict[str, Any]) -> Chart:
     """What visitors of each arm spent in all, with its interval, and against the others."""
     columns = [
-        Column(_g("Arm")),
-        Column(_g("Spent a visitor"), drawn=True, note=_g("In all, whether or not an offer led to it.")),
-        Column(_g("Against no offers")),
-        Column(_g("Against the first arm")),
+        Column(gettext("Arm")),
+        Column(gettext("Spent a visitor"), drawn=True, note=gettext("In all, whether or not an offer led to it.")),
+        Column(gettext("Against no offers")),
+        Column(gettext("Against the first arm")),
     ]
     rows = []
     for row in results.get("arms", []):
@@ -243,11 +243,12 @@ def outcomes_chart(results: dict[str, Any]) -> Chart:
                 ],
             )
         )
-    return Chart("bars", _g("What visitors spent, by the arm that they saw"), columns, rows)
+    return Chart("bars", gettext("What visitors spent, by the arm that they saw"), columns, rows)
 
 
 def _named(row: dict[str, Any]) -> str:
-    return f"{row.get('name')} ({_g('holdout')})" if row.get("holdout") else str(row.get("name"))
+    name = str(row.get("name"))
+    return gettext("%(name)s (holdout)") % {"name": name} if row.get("holdout") else name
 
 
 def _against(found: Any) -> str:
@@ -257,8 +258,8 @@ def _against(found: Any) -> str:
     if mean is None:
         return "–"
     if low is None or high is None:
-        return _g("too few visitors yet")
-    sure = _g("sure") if p is not None and p < ALPHA else _g("not sure")
+        return gettext("too few visitors yet")
+    sure = gettext("sure") if p is not None and p < ALPHA else gettext("not sure")
     return f"{_signed(mean)} ({_signed(low)} … {_signed(high)}), {sure}"
 
 
@@ -277,8 +278,8 @@ def policies(experiment: Experiment, results: dict[str, Any]) -> list[dict[str, 
         estimates = [
             (label, mapping(policy[name]))
             for name, label in (
-                ("doubly_robust", _g("by a model and what was seen")),
-                ("snips", _g("by what was seen")),
+                ("doubly_robust", gettext("by a model and what was seen")),
+                ("snips", gettext("by what was seen")),
             )
             if name in policy
         ]

@@ -59,7 +59,8 @@ class ReleaseFilter(DefaultedFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         published = published_release()
         latest = [r for r in Release.objects.filter(complete=True).order_by("-pk")[:RELEASES_SHOWN] if r != published]
-        first = [(str(published.pk), f"{published} ({_('published')})")] if published else []
+        said = _("%(release)s (published)") % {"release": published}
+        first = [(str(published.pk), said)] if published else []
         return first + [(str(release.pk), str(release)) for release in latest]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[OfferList]) -> QuerySet[OfferList]:

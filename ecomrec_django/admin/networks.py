@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils.translation import gettext as _g
+from django.utils.translation import gettext
 
 from ..models import Item, TrainingRun
 from .base import strategy_label
@@ -28,11 +28,11 @@ def _quality(given: Any) -> Chart:
     rounds = [pair for pair in given if isinstance(pair, list) and len(pair) == 2] if isinstance(given, list) else []
     return Chart(
         "lines",
-        _g("Trial: the next item, foretold to shoppers whose later events it had not seen"),
+        gettext("Trial: the next item, foretold to shoppers whose later events it had not seen"),
         [
-            Column(_g("Round")),
-            Column(_g("Among the first 20"), drawn=True),
-            Column(_g("Mean of 1 / place"), drawn=True),
+            Column(gettext("Round")),
+            Column(gettext("Among the first 20"), drawn=True),
+            Column(gettext("Mean of 1 / place"), drawn=True),
         ],
         _rounds(rounds),
     )
@@ -40,8 +40,8 @@ def _quality(given: Any) -> Chart:
 
 def _losses(given: Any) -> Chart:
     rounds = [[loss] for loss in given] if isinstance(given, list) else []
-    caption = _g("Loss on pictures that were held back, after each round")
-    return Chart("lines", caption, [Column(_g("Round")), Column(_g("Loss"), drawn=True)], _rounds(rounds))
+    caption = gettext("Loss on pictures that were held back, after each round")
+    return Chart("lines", caption, [Column(gettext("Round")), Column(gettext("Loss"), drawn=True)], _rounds(rounds))
 
 
 def _rounds(given: list[list[Any]]) -> list[Row]:
@@ -50,10 +50,10 @@ def _rounds(given: list[list[Any]]) -> list[Row]:
 
 def _ablation(task: str, given: dict[str, Any]) -> Chart:
     """Rankers with and without the signals of networks."""
-    caption = _g("%(strategy)s: nDCG with and without networks; used: %(used)s")
+    caption = gettext("%(strategy)s: nDCG with and without networks; used: %(used)s")
     variants = {name: figures for name, figures in given.items() if isinstance(figures, dict)}
-    columns = [Column(_g("Learned from"))]
-    columns += [Column(_g("Customers who judge"), drawn=True), Column(_g("Customers who choose"))]
+    columns = [Column(gettext("Learned from"))]
+    columns += [Column(gettext("Customers who judge"), drawn=True), Column(gettext("Customers who choose"))]
     return Chart(
         "bars",
         caption % {"strategy": strategy_label(task), "used": given.get("used", "")},
@@ -70,18 +70,18 @@ def _map(given: dict[str, Any], of_pictures: bool) -> Chart:
     pairs = dict(zip(pks, places, strict=False)) if isinstance(pks, list) and isinstance(places, list) else {}
     items = Item.objects.select_related("category").defer("description", "attributes").in_bulk(list(pairs))
     caption = (
-        _g("Map of pictures: what looks alike lies together")
+        gettext("Map of pictures: what looks alike lies together")
         if of_pictures
-        else _g("Map of items: what shoppers turn to in the same places of their histories lies together")
+        else gettext("Map of items: what shoppers turn to in the same places of their histories lies together")
     )
     rows = []
     for pk, item in items.items():
-        category = item.category.name if item.category else _g("No category")
+        category = item.category.name if item.category else gettext("No category")
         cells = [Cell(category), *(_cell(place) for place in pairs[pk])]
         rows.append(Row(item.title, cells, link=("admin:ecomrec_item_change", pk)))
     rows.sort(key=lambda row: (row.cells[0].text, row.title))
-    columns = [Column(_g("Item")), Column(_g("Category"))]
-    columns += [Column(_g("Across"), drawn=True), Column(_g("Up"), drawn=True)]
+    columns = [Column(gettext("Item")), Column(gettext("Category"))]
+    columns += [Column(gettext("Across"), drawn=True), Column(gettext("Upwards"), drawn=True)]
     return Chart("map", caption, columns, rows)
 
 

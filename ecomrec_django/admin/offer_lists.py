@@ -14,7 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _g
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..errors import DataError
@@ -121,7 +121,7 @@ class OfferListAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         offer_list = self.get_object(request, unquote(object_id))
         if offer_list is None:
-            raise Http404(_g("There is no such list."))
+            raise Http404(gettext("There is no such list."))
         try:
             messages.success(request, act(request, offer_list))
             following = next_in_queue(offer_list) if "next" in request.GET else None
@@ -139,7 +139,7 @@ class OfferListAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request, offer_list):
             raise PermissionDenied
         if offer_list is None:
-            raise Http404(_g("There is no such list."))
+            raise Http404(gettext("There is no such list."))
         context = evidence_page(request, offer_list, request.GET.get("offer", ""))
         context["media"] = self.media + CHART_MEDIA
         return self.page(request, "admin/ecomrec/offerlist/evidence.html", {"original": offer_list, **context})

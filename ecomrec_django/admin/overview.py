@@ -61,7 +61,7 @@ def _steps(found: Health) -> list[str]:
     """What to do next, until shoppers see offers."""
     steps = []
     if not found.items:
-        steps.append(_("Nothing was read from the shop yet: run “manage.py ecomrec_sync”."))
+        steps.append(_("Nothing has been read from the shop yet: run “manage.py ecomrec_sync”."))
     if found.items and not found.events:
         steps.append(_("No event was recorded yet: add the middleware, and import orders by a training."))
     if found.items and found.trained is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from django.utils.translation import gettext as _g
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..models import Segment
@@ -43,8 +43,13 @@ def features_chart(segment: Segment) -> Chart:
     known = [name for name in FEATURES if name in means]
     return Chart(
         "ratios",
-        _g("How these shoppers differ: their mean divided by the mean of all"),
-        [Column(_g("Feature")), Column(_g("These shoppers")), Column(_g("All shoppers")), Column(_g("Ratio"), True)],
+        gettext("How these shoppers differ: their mean divided by the mean of all"),
+        [
+            Column(gettext("Feature")),
+            Column(gettext("These shoppers")),
+            Column(gettext("All shoppers")),
+            Column(gettext("Ratio"), True),
+        ],
         [_feature(name, mapping(means[name])) for name in [*known, *(means.keys() - FEATURES.keys())]],
     )
 
@@ -83,11 +88,11 @@ def aisles_chart(segment: Segment) -> Chart:
     """The categories that these shoppers buy most beyond the others."""
     found = [(aisle.ratio, aisle) for aisle in aisles_of(segment) if aisle.share >= LEAST_SHARE]
     over = sorted(((by, aisle) for by, aisle in found if by is not None and by > 1), reverse=True)[:AISLES_SHOWN]
-    shares = [Column(_g("Share of their purchases")), Column(_g("Share of all purchases"))]
+    shares = [Column(gettext("Share of their purchases")), Column(gettext("Share of all purchases"))]
     return Chart(
         "ratios",
-        _g("What they buy more of than others"),
-        [Column(_g("Category")), *shares, Column(_g("Ratio"), True)],
+        gettext("What they buy more of than others"),
+        [Column(gettext("Category")), *shares, Column(gettext("Ratio"), True)],
         [
             Row(
                 aisle.name,

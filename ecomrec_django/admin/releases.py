@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _g
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..errors import EcomrecError
@@ -141,9 +141,9 @@ class ReleaseAdmin(ReadOnlyAdmin):
         release = self._publishable(request, object_id)
         form = ScheduleForm(request.POST if request.method == "POST" else None, initial={"moment": release.scheduled})
         context = {
-            "title": _g("Publish %(release)s later") % {"release": release},
-            "question": _g("It is published by the task “ecomrec.publish_due”; an empty field cancels."),
-            "button": _g("Save"),
+            "title": gettext("Publish %(release)s later") % {"release": release},
+            "question": gettext("It is published by the task “ecomrec.publish_due”; an empty field cancels."),
+            "button": gettext("Save"),
             "form": form,
             "media": self.media + form.media,
         }
@@ -151,9 +151,10 @@ class ReleaseAdmin(ReadOnlyAdmin):
             return self._ask(request, release, context)
         moment = form.cleaned_data["moment"]
         said = (
-            _g("To be published at %(moment)s") % {"moment": date_format(timezone.localtime(moment), "DATETIME_FORMAT")}
+            gettext("To be published at %(moment)s")
+            % {"moment": date_format(timezone.localtime(moment), "DATETIME_FORMAT")}
             if moment
-            else _g("Not to be published by itself")
+            else gettext("Not to be published by itself")
         )
         return self._confirmed(request, release, context, lambda: publishing.schedule(release, moment), said)
 
@@ -164,7 +165,7 @@ class ReleaseAdmin(ReadOnlyAdmin):
         asked = request.GET.get("metric", "")
         metric = asked if asked in WITH_INTERVAL else WITH_INTERVAL[0]
         context = {
-            "title": _g("Quality of the last releases"),
+            "title": gettext("Quality of the last releases"),
             "metric": metric,
             "meaning": METRICS[metric][2],
             "choices": [(name, METRICS[name][0]) for name in WITH_INTERVAL],
@@ -179,17 +180,17 @@ class ReleaseAdmin(ReadOnlyAdmin):
         previous = compared_with(release, Publication.objects.first(), request.GET.get("against"))
         strategy, kind = request.GET.get("strategy", ""), request.GET.get("change", "")
         if previous is None or kind not in set(Change):
-            raise Http404(_g("There is nothing to compare this release with."))
+            raise Http404(gettext("There is nothing to compare this release with."))
         change = Change(kind)
         counts = {row.strategy: getattr(row, kind) for row in diff(release, previous).strategies}
         if strategy not in counts:
-            raise Http404(_g("Neither release has lists of this strategy."))
+            raise Http404(gettext("Neither release has lists of this strategy."))
         paginator = Paginator(range(min(counts[strategy], SAMPLED)), PER_PAGE)
         page = paginator.get_page(request.GET.get("p"))
         start = (page.number - 1) * PER_PAGE
         lists = lists_of(release, previous, strategy, change)[start : start + PER_PAGE]
         context = {
-            "title": _g("%(strategy)s: lists %(change)s")
+            "title": gettext("%(strategy)s: lists %(change)s")
             % {"strategy": strategy_label(strategy), "change": change.label},
             "subtitle": f"{release} – {previous}",
             "previous": previous,
@@ -206,24 +207,24 @@ class ReleaseAdmin(ReadOnlyAdmin):
         """Ask, then show this release to shoppers."""
         release = self._publishable(request, object_id)
         context = {
-            "title": _g("Publish %(release)s?") % {"release": release},
-            "question": _g("From the next page on, shoppers see the lists of this release."),
-            "button": _g("Publish"),
+            "title": gettext("Publish %(release)s?") % {"release": release},
+            "question": gettext("From the next page on, shoppers see the lists of this release."),
+            "button": gettext("Publish"),
         }
         if release.refused:
             return self._overruled(request, release, context)
-        return self._confirmed(request, release, context, lambda: publishing.publish(release), _g("Published"))
+        return self._confirmed(request, release, context, lambda: publishing.publish(release), gettext("Published"))
 
     def _overruled(self, request: HttpRequest, release: Release, context: dict[str, Any]) -> HttpResponse:
         """Publish a refused release, by who may, for a reason that is kept."""
         if not self.has_overrule_permission(request):
             raise PermissionDenied
         form = OverruleForm(request.POST if request.method == "POST" else None)
-        context = {**context, "form": form, "refused": release.refused, "button": _g("Publish all the same")}
+        context = {**context, "form": form, "refused": release.refused, "button": gettext("Publish all the same")}
         if not form.is_valid():
             return self._ask(request, release, context)
         note = form.cleaned_data["overruled_note"]
-        done = _g("Published although its evaluation refused it, because: %(note)s") % {"note": note}
+        done = gettext("Published although its evaluation refused it, because: %(note)s") % {"note": note}
         return self._confirmed(
             request, release, context, lambda: publishing.publish(release, overruled_by=request.user, note=note), done
         )
@@ -233,14 +234,14 @@ class ReleaseAdmin(ReadOnlyAdmin):
         release = self._publishable(request, object_id)
         publication = Publication.objects.select_related("previous").first()
         if publication is None or publication.release_id != release.pk or publication.previous is None:
-            messages.error(request, _g("Only the published release can be rolled back, and only to a former one."))
+            messages.error(request, gettext("Only the published release can be rolled back, and only to a former one."))
             return self._to(release)
         context = {
-            "title": _g("Roll back to %(release)s?") % {"release": publication.previous},
-            "question": _g("From the next page on, shoppers see the lists of the former release again."),
-            "button": _g("Roll back"),
+            "title": gettext("Roll back to %(release)s?") % {"release": publication.previous},
+            "question": gettext("From the next page on, shoppers see the lists of the former release again."),
+            "button": gettext("Roll back"),
         }
-        return self._confirmed(request, release, context, publishing.rollback, _g("Rolled back"))
+        return self._confirmed(request, release, context, publishing.rollback, gettext("Rolled back"))
 
     def _confirmed(
         self, request: HttpRequest, release: Release, context: dict[str, Any], act: Callable[[], Any], done: str
@@ -253,7 +254,7 @@ class ReleaseAdmin(ReadOnlyAdmin):
             messages.error(request, str(error))
             return self._to(release)
         self.log_change(request, release, done)
-        messages.success(request, _g("%(done)s: %(release)s.") % {"done": done, "release": release})
+        messages.success(request, gettext("%(done)s: %(release)s.") % {"done": done, "release": release})
         return self._to(release)
 
     def _visible(self, request: HttpRequest, object_id: str) -> Release:
@@ -261,7 +262,7 @@ class ReleaseAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request, release):
             raise PermissionDenied
         if release is None:
-            raise Http404(_g("There is no such release."))
+            raise Http404(gettext("There is no such release."))
         return release
 
     def _publishable(self, request: HttpRequest, object_id: str) -> Release:
@@ -285,8 +286,8 @@ class ReleaseAdmin(ReadOnlyAdmin):
         if not release.evaluation and not release.refused:
             return "–"
         if not release.refused:
-            return _g("passed")
-        said = _g("refused, overruled") if release.overruled_note else _g("refused")
+            return gettext("passed")
+        said = gettext("refused, overruled") if release.overruled_note else gettext("refused")
         return format_html('<span class="ecomrec-badge ecomrec-failed">{}</span>', said)
 
     @admin.display(description=_("lists"))

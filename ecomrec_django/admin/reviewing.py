@@ -97,7 +97,7 @@ def _name(category: Category) -> str:
 
 def _check_anchor(offer_list: OfferList) -> None:
     if offer_list.anchor_id is None:
-        raise Http404(_("Only the list of an item can be pinned or blocked in."))
+        raise Http404(_("Only in the list of an item can offers be pinned or blocked."))
 
 
 def _moved(offer_list: OfferList, item: str, by: int) -> list[str]:

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _g
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..models import Segment
@@ -71,7 +71,7 @@ class SegmentAdmin(EcomrecAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         segments = Segment.objects.defer("centre")
-        context = {"title": _g("Interests of the segments"), "map": interest_map(segments), "legend": legend()}
+        context = {"title": gettext("Interests of the segments"), "map": interest_map(segments), "legend": legend()}
         return self.page(request, "admin/ecomrec/segment/interests.html", context)
 
     @admin.display(description=_("description"), empty_value="")

@@ -10,7 +10,7 @@ from django.contrib.admin.widgets import AutocompleteSelect
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _l
+from django.utils.translation import gettext_lazy
 
 from ..conf import conf
 from ..errors import EcomrecError
@@ -32,15 +32,17 @@ LISTED = 40
 class WhyForm(forms.Form):
     """Which page, which block, and who looks at it."""
 
-    item = forms.ModelChoiceField(Item.objects.none(), required=False, label=_l("Page of the product"))
-    block = forms.ChoiceField(label=_l("Block"))
+    item = forms.ModelChoiceField(Item.objects.none(), required=False, label=gettext_lazy("Page of the product"))
+    block = forms.ChoiceField(label=gettext_lazy("Slot or strategy"))
     segment = forms.ModelChoiceField(
-        Segment.objects.defer("profile", "centre"), required=False, label=_l("Seen by somebody of the segment")
+        Segment.objects.defer("profile", "centre"),
+        required=False,
+        label=gettext_lazy("Seen by somebody of the segment"),
     )
     visitor = forms.CharField(
-        required=False, max_length=64, label=_l("Seen by the visitor (their key)"), widget=forms.TextInput
+        required=False, max_length=64, label=gettext_lazy("Seen by the visitor (their key)"), widget=forms.TextInput
     )
-    other = forms.ModelChoiceField(Item.objects.none(), required=False, label=_l("Why not this product?"))
+    other = forms.ModelChoiceField(Item.objects.none(), required=False, label=gettext_lazy("Why not this product?"))
 
     def __init__(self, *args: Any, admin_site: Any, sees_visitors: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -163,7 +165,7 @@ def _why_not(page: Page, slot: str, found: list[Explanation], anchors: list[str]
             beside = anchors if strategy_named(one.strategy).needs_anchor else []
             text = said(why_absent(page, one.strategy, beside, other.external_id, slot))
         else:
-            text = f"{outcome(verdict, one.limit)} ({_('rank %(rank)s') % {'rank': verdict.rank}})"
+            text = _("%(outcome)s (rank %(rank)s)") % {"outcome": outcome(verdict, one.limit), "rank": verdict.rank}
             if verdict.place is not None and not one.fills:
                 text = _("It would be shown, but another strategy fills the slot first")
         answers.append((strategy_label(one.strategy), text))

@@ -32,7 +32,9 @@ class ExplainQuerySerializer(StrictSerializer):
 
     strategy = serializers.CharField(required=False, max_length=32)
     slot = serializers.CharField(required=False, max_length=32)
-    item = serializers.CharField(required=False, max_length=128, default="", help_text=_("Shop's id of the page's."))
+    item = serializers.CharField(
+        required=False, max_length=128, default="", help_text=_("Shop's id of the page's product.")
+    )
     segment = serializers.IntegerField(required=False, min_value=1, max_value=2**31)
     visitor = serializers.CharField(required=False, max_length=64, help_text=_("A visitor's key."))
     why_not = serializers.CharField(required=False, max_length=128, default="")

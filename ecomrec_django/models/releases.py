@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .catalog import Category, Item
@@ -40,7 +41,7 @@ class TrainingRun(models.Model):
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"{_('Run')} {self.pk}"
+        return gettext("Run %(number)d") % {"number": self.pk}
 
 
 class Release(models.Model):
@@ -85,7 +86,7 @@ class Release(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{_('Release')} {self.pk}"
+        return gettext("Release %(number)d") % {"number": self.pk}
 
 
 class Publication(models.Model):
