@@ -1,7 +1,8 @@
 # make demo           a shop of real households at http://127.0.0.1:8000 (PORT=…, HOUSEHOLDS=…; SERVE=0 stops before serving)
 # make test           everything, on SQLite and (what has a database) on MariaDB
 # make test-embedded  what needs no service and no browser
-# make bench NAME=…   one of: cold complete_journey deep images pairs personal pipeline serving sessions tracking
+# make bench NAME=…   one of: admin cold complete_journey deep images pairs personal pipeline serving sessions shoppers simulate tracking upgrade
+# make screenshots    the pictures of the documentation, from the demo's shop
 # make lint           style, types, templates, migrations
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ PACKAGES := mariadb-server libmariadb-dev pkg-config redis-server chromium
 # Debian keeps servers where only root looks.
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo test test-embedded bench lint clean
+.PHONY: demo test test-embedded bench screenshots lint clean
 .DELETE_ON_ERROR:
 
 demo: .venv/demo.stamp
@@ -38,6 +39,10 @@ test-embedded: .venv/dev.stamp
 
 bench: .venv/services.stamp
 	$(BIN)/python -m benchmarks $(NAME)
+
+screenshots: .venv/services.stamp
+	$(MAKE) demo SERVE=0
+	$(BIN)/python docs/screenshots.py
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check
