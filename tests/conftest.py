@@ -89,6 +89,8 @@ def small_shop(db):
     failures.clear()
     stock_the_shop()
     run_training(publish=True)
+    # A training takes longer than what a process knows of the rules is kept.
+    keep(Rulebook())
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import ValidationError
@@ -29,6 +30,7 @@ COLUMNS = (
 )
 # With which a spreadsheet would begin a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
+UNCACHED = "private, no-store"
 
 
 class ReportQuerySerializer(StrictSerializer):
@@ -41,8 +43,38 @@ class ReportQuerySerializer(StrictSerializer):
     strategy = serializers.CharField(required=False, max_length=32)
     slot = serializers.CharField(required=False, max_length=32)
     arm = serializers.CharField(required=False, max_length=32)
-    segment = serializers.CharField(required=False, max_length=18)
-    release = serializers.CharField(required=False, max_length=18)
+    segment = serializers.RegexField(r"^[0-9]+\Z", required=False, max_length=18)
+    release = serializers.RegexField(r"^[0-9]+\Z", required=False, max_length=18)
+
+
+class EarningsLineSerializer(serializers.Serializer):
+    """COLUMNS."""
+
+    value = serializers.CharField(help_text=_("What the line is of."))
+    label = serializers.CharField(help_text=_("What people call it."))  # type: ignore[assignment]
+    impressions = serializers.IntegerField()
+    clicks = serializers.IntegerField()
+    ctr = serializers.FloatField(allow_null=True)
+    cart_adds = serializers.IntegerField()
+    orders = serializers.IntegerField()
+    attributed_revenue = serializers.FloatField()
+    attributed_margin = serializers.FloatField()
+    average_order = serializers.FloatField(allow_null=True)
+
+
+class EarningsShopSerializer(serializers.Serializer):
+    orders = serializers.IntegerField()
+    revenue = serializers.FloatField()
+    average_order_with_offers = serializers.FloatField(allow_null=True)
+    average_order_without = serializers.FloatField(allow_null=True)
+
+
+class EarningsSerializer(serializers.Serializer):
+    by = serializers.ChoiceField(choices=DIMENSIONS)
+    since = serializers.DateField()
+    until = serializers.DateField()
+    lines = EarningsLineSerializer(many=True)
+    shop = EarningsShopSerializer()
 
 
 class ReportView(APIView):
@@ -52,7 +84,7 @@ class ReportView(APIView):
     permission_classes = [MayViewFigures]
     renderer_classes = [JSONRenderer]
     throttle_classes = [OffersThrottle]
-    serializer_class = ReportQuerySerializer
+    serializer_class = EarningsSerializer
 
     def get(self, request: Request) -> Any:
         asked = ReportQuerySerializer(data=request.query_params.dict())
@@ -80,7 +112,8 @@ class ReportView(APIView):
                     "average_order_with_offers": rounded(shop.average_with),
                     "average_order_without": rounded(shop.average_without),
                 },
-            }
+            },
+            headers={"Cache-Control": UNCACHED},
         )
 
 
@@ -106,7 +139,7 @@ def csv_response(lines: Iterable[Line], name: str) -> HttpResponse:
         writer.writerow([harmless(cell) for cell in cells(line)])
     response = HttpResponse("\ufeff" + text.getvalue(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["Cache-Control"] = "private, no-store"
+    response["Cache-Control"] = UNCACHED
     return response
 
 

@@ -5,19 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiViewExtension
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
+from ..conf import conf
 from .beacon import BeaconView
 from .consent import ConsentView
+from .explain import ExplainQuerySerializer, ExplainView, ExplanationSerializer
+from .reports import EarningsSerializer, ReportQuerySerializer, ReportView
 from .serializers import (
     SORTS_OF_REPORT,
     AnswerSerializer,
+    BlockSerializer,
     ForYouSerializer,
     QuerySerializer,
     ReportSerializer,
     ReportsSerializer,
+    SlotSerializer,
 )
-from .views import ForYouView, OffersView
+from .views import ForYouView, OffersView, SlotView
 
 _NOTHING = {204: OpenApiResponse(description="Nothing to say.")}
 
@@ -34,6 +40,35 @@ class _ForYou(OpenApiViewExtension):
 
     def view_replacement(self) -> Any:
         return extend_schema(parameters=[ForYouSerializer])(_subclass(ForYouView))
+
+
+class _Slot(OpenApiViewExtension):
+    target_class = SlotView
+
+    def view_replacement(self) -> Any:
+        slot = OpenApiParameter("slot", str, OpenApiParameter.PATH, enum=list(conf.SLOTS))
+        answers = {200: BlockSerializer, 404: OpenApiResponse(description="There is no such slot.")}
+        return extend_schema(parameters=[slot, SlotSerializer], responses=answers)(_subclass(SlotView))
+
+
+class _Explain(OpenApiViewExtension):
+    target_class = ExplainView
+
+    def view_replacement(self) -> Any:
+        chosen = [
+            OpenApiParameter("strategy", str, enum=list(conf.STRATEGIES), description="Or a slot, one of them."),
+            OpenApiParameter("slot", str, enum=list(conf.SLOTS)),
+        ]
+        answers = {200: ExplanationSerializer, 403: OpenApiResponse(description="Visitors may not be looked at.")}
+        return extend_schema(parameters=[ExplainQuerySerializer, *chosen], responses=answers)(_subclass(ExplainView))
+
+
+class _Reports(OpenApiViewExtension):
+    target_class = ReportView
+
+    def view_replacement(self) -> Any:
+        answers = {(200, "application/json"): EarningsSerializer, (200, "text/csv"): OpenApiTypes.STR}
+        return extend_schema(parameters=[ReportQuerySerializer], responses=answers)(_subclass(ReportView))
 
 
 class _Beacon(OpenApiViewExtension):

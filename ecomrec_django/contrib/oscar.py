@@ -145,6 +145,12 @@ class OscarCatalog(Catalog):
     def available(self, product: Any, request: HttpRequest | None) -> bool:
         return any(self._offers(product, request))
 
+    def stock_level(self, product: Any) -> int | None:
+        """Pieces that can be bought now, of a parent those of all its variants; None where Oscar counts no stock."""
+        offers = self._offers(product, None)
+        levels: list[Any] = [getattr(info.availability, "num_available", None) for info in offers]
+        return None if None in levels else sum(levels)
+
     def base_price(self, product: Any) -> Decimal | None:
         cheapest = self._cheapest(product, None)
         if cheapest is None:

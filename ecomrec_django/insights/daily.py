@@ -16,6 +16,7 @@ from django.utils import timezone
 from ..conf import conf
 from ..models import Checkpoint, Conversion, DailyExposure, DailyFigure, DailyTotal, Event, Impression, Kind
 from ..models.bulk import LOOKUP, aware, chunks, storable
+from ..tracking.imports import take_turns
 from .attribution import AttributionReport, Happened, attribute
 
 # What one row of DailyFigure is of, beside its day.
@@ -74,7 +75,14 @@ def bounds(day: date) -> tuple[datetime, datetime]:
 
 
 def figures(day: date) -> None:
-    """Make the rows of one day anew, in one transaction."""
+    """Make the rows of one day anew, in one transaction. Runs at once take turns: each counts what the one before it
+    left."""
+    with transaction.atomic(using=router.db_for_write(DailyFigure)):
+        take_turns(CHECKPOINT)
+        _make(day)
+
+
+def _make(day: date) -> None:
     begins, ends = bounds(day)
     rows: dict[tuple[Any, ...], dict[str, Any]] = defaultdict(dict)
     shown = Impression.objects.filter(time__gte=begins, time__lt=ends).order_by()
@@ -99,15 +107,14 @@ def figures(day: date) -> None:
             "margin": margin,
             "order_value": sum((worth.get(basket, ZERO) for basket in own), ZERO),
         }
-    with transaction.atomic(using=router.db_for_write(DailyFigure)):
-        DailyFigure.objects.filter(day=day).delete()
-        DailyFigure.objects.bulk_create(
-            DailyFigure(day=day, **dict(zip(GROUP, group, strict=False)), segment=group[-1] or 0, **row)
-            for group, row in _without_nothing(rows).items()
-        )
-        DailyTotal.objects.filter(day=day).update(touched_orders=len(worth), touched_value=sum(worth.values(), ZERO))
-        DailyExposure.objects.filter(day=day).delete()
-        DailyExposure.objects.bulk_create(_exposures(day, shown))
+    DailyFigure.objects.filter(day=day).delete()
+    DailyFigure.objects.bulk_create(
+        DailyFigure(day=day, **dict(zip(GROUP, group, strict=False)), segment=group[-1] or 0, **row)
+        for group, row in _without_nothing(rows).items()
+    )
+    DailyTotal.objects.filter(day=day).update(touched_orders=len(worth), touched_value=sum(worth.values(), ZERO))
+    DailyExposure.objects.filter(day=day).delete()
+    DailyExposure.objects.bulk_create(_exposures(day, shown))
 
 
 def _without_nothing(rows: dict[tuple[Any, ...], dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:

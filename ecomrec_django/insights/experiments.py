@@ -41,21 +41,29 @@ def evaluate_all() -> int:
     return len(running)
 
 
-def evaluate(experiment: Experiment) -> dict[str, Any]:
-    """Bring ``results`` up to date, and the shares of a bandit's arms; returns the results."""
+def evaluate(experiment: Experiment, by_hand: bool = False) -> dict[str, Any]:
+    """Bring ``results`` up to date, and the shares of a bandit's arms; returns the results.
+
+    ``by_hand``: a merchant is about to act, which neither counts towards PATIENCE nor changes shares.
+    """
     shown = exposed(experiment)
     arms = {arm.pk: arm for arm in experiment.arms.all()}
     ordered = [arms[pk] for pk in shown.arms]
     results = _results(experiment, shown, ordered)
-    shares = _shares(experiment, shown, ordered) if experiment.mode == Experiment.Mode.BANDIT else None
-    fallback = _fallback(experiment, results, ordered)
+    if by_hand:
+        results["worse"] = experiment.results.get("worse", 0)
+    shares, said = ({}, "") if by_hand else _decided(experiment, shown, results, ordered)
+    experiment.results = results
     with transaction.atomic(using=router.db_for_write(Experiment)):
-        if fallback is not None:
-            shares, experiment.settled = fallback
-        experiment.results = results
-        # A merchant may have ended it meanwhile: only what was found is written.
-        experiment.save(update_fields=["results", "settled"])
-        for arm, own in (shares or {}).items():
+        # A merchant may have ended or switched it meanwhile: only what was found is written, and their arm stays.
+        experiment.save(update_fields=["results"])
+        experiment.refresh_from_db(fields=["settled", "status"], from_queryset=Experiment.objects.select_for_update())
+        if experiment.settled or experiment.status != Experiment.Status.RUNNING:
+            return results
+        if said:
+            experiment.settled = said
+            experiment.save(update_fields=["settled"])
+        for arm, own in shares.items():
             arm.shares = own
             arm.save(update_fields=["shares"])
     return results
@@ -204,6 +212,15 @@ def _estimate(found: Estimate) -> dict[str, float]:
 # -- shares ---------------------------------------------------------------------------------------------------------
 
 
+def _decided(
+    experiment: Experiment, shown: Exposed, results: dict[str, Any], arms: Sequence[Arm]
+) -> tuple[dict[Arm, dict[str, float]], str]:
+    """The next shares of arms, none where they stay as they are; and why it falls back, "" if it does not."""
+    if fallback := _fallback(experiment, results, arms):
+        return fallback
+    return _shares(experiment, shown, arms) if experiment.mode == Experiment.Mode.BANDIT else {}, ""
+
+
 def _shares(experiment: Experiment, shown: Exposed, arms: Sequence[Arm]) -> dict[Arm, dict[str, float]]:
     """What each arm gets of each segment; nothing changes once the experiment fell back."""
     offers = [place for place, arm in enumerate(arms) if not arm.is_holdout]
@@ -288,7 +305,7 @@ def end(experiment: Experiment) -> None:
     """Evaluate a running experiment for the last time, and let its slot show again what the settings say."""
     if experiment.status != Experiment.Status.RUNNING:
         raise DataError(_("It does not run."))
-    evaluate(experiment)
+    evaluate(experiment, by_hand=True)
     experiment.status, experiment.ended = Experiment.Status.ENDED, timezone.now()
     experiment.save(update_fields=["status", "ended"])
 
@@ -297,12 +314,13 @@ def switch(experiment: Experiment, arm: Arm) -> None:
     """Show ``arm`` to everybody outside of the holdout. Raises DataError while there is too little to judge it by."""
     if experiment.status != Experiment.Status.RUNNING or arm.is_holdout or arm.experiment_id != experiment.pk:
         raise DataError(_("Only an arm with offers of a running experiment can be switched to."))
-    told = evaluate(experiment)["policies"].get(str(arm.pk), {})
+    told = evaluate(experiment, by_hand=True)["policies"].get(str(arm.pk), {})
     if "refused" in told or not told:
         raise DataError(told.get("refused") or _("Nobody has seen this experiment yet."))
     with transaction.atomic(using=router.db_for_write(Experiment)):
+        # First, as an evaluation does: of two at once the second one waits.
+        experiment.settled = _("a merchant switched to “%(arm)s”") % {"arm": arm.name}
+        experiment.save(update_fields=["settled"])
         for one, own in settled_on(arm, list(experiment.arms.all())).items():
             one.shares = own
             one.save(update_fields=["shares"])
-        experiment.settled = _("a merchant switched to “%(arm)s”") % {"arm": arm.name}
-        experiment.save(update_fields=["settled"])

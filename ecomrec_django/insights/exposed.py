@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from django.db.models import Count, Sum
+from django.db.models import Sum
 
 from ..models import Conversion, Event, Experiment, Exposure, Impression, Kind
 from ..models.bulk import LOOKUP, aware, chunks, storable
@@ -95,11 +95,15 @@ def _credited(arms: Iterable[int], since: datetime) -> list[tuple[int, int, floa
     lines = Conversion.objects.filter(
         purchase=True, quantity__gt=0, time__gte=storable(aware(since)), impression__arm__in=names
     )
-    for arm, visitor, time, orders, revenue, margin in (
-        lines.order_by()
-        .values_list("impression__arm", "impression__visitor", "impression__time")
-        .annotate(Count("event__basket", distinct=True), Sum("revenue"), Sum("margin"))
+    counted: set[tuple[str, int, str]] = set()
+    for arm, visitor, time, basket, revenue, margin in (
+        lines.order_by("-impression__time")
+        .values_list("impression__arm", "impression__visitor", "impression__time", "event__basket")
+        .annotate(Sum("revenue"), Sum("margin"))
     ):
+        # An order counts once for an arm: when the latest offer that led to it was seen. Without a name it is its own.
+        orders = int(not basket or (arm, visitor, basket) not in counted)
+        counted.add((arm, visitor, basket))
         found.append((int(arm), visitor, aware(time).timestamp(), 0, orders, float(revenue), float(margin)))
     return found
 

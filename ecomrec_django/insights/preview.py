@@ -15,7 +15,7 @@ from ..serving.offers import examine
 from ..serving.page import Page
 from ..serving.registry import strategy_named
 from ..serving.rulebook import Rulebook, rulebook
-from ..serving.terms import Term
+from ..serving.terms import Term, within
 from ..serving.variants import Place, Variant, slot_variant
 from ..strategies.base import decode_offers
 
@@ -71,6 +71,9 @@ def _shown(rules: Sequence[Term], rule: Rule, strategy: str, anchor: Item | Cate
 
 def _pages(rule: Rule) -> Iterator[tuple[str, Item | Category | None, Item | str | None]]:
     """Pages that the rule may change: products (bestsellers first) and categories that have a published list."""
+    # None where its slot or strategy has left the settings.
+    if rule.slot not in ("", *conf.SLOTS) or rule.strategy not in ("", *conf.STRATEGIES):
+        return
     all_of_them = slot_variant(rule.slot).chain if rule.slot else tuple(conf.STRATEGIES)
     strategies = [rule.strategy] if rule.strategy else all_of_them
     publication = Publication.objects.first()
@@ -91,7 +94,8 @@ def _items(rule: Rule, lists: QuerySet[OfferList], release: int) -> list[Item]:
     """Anchors: those of the rule's category, bestsellers first, then whichever have lists."""
     wanted = Item.objects.filter(active=True).defer("description")
     if rule.beside is not None:
-        wanted = wanted.filter(category__path__startswith=rule.beside.path)
+        alike = Category.objects.filter(path__startswith=rule.beside.path).values_list("pk", "path")
+        wanted = wanted.filter(category__in=[pk for pk, path in alike if within(path, rule.beside.path)])
     everybody = OfferList.objects.filter(release=release, anchor=None, category=None).values_list("offers", flat=True)
     bestsellers = [offer.item for text in everybody[:3] for offer in decode_offers(text)]
     first = {item.external_id: item for item in wanted.filter(external_id__in=bestsellers)}

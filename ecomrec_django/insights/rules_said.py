@@ -24,6 +24,7 @@ SAID: dict[str, Any] = {
     "not dearer": _("Not dearer than the product of the page"),
     "below the price band": _("Hardly dearer than the product of the page"),
     "above the price band": _("Dearer than people go who move up here"),
+    "dearer than an extra": _("Dearer than the product of the page"),
     "other_need": _("It answers another need than the product of the page"),
     "too_weak": _("Others have more that speaks for them: it is not in the list"),
 }

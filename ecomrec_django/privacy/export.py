@@ -8,18 +8,21 @@ from typing import Any, NamedTuple
 from django.db import models
 from django.db.models import Prefetch, Q
 
-from ..models import Event, Exposure, GuestOrder, HeldEvent, Impression, Item, Profile, Visitor
+from ..models import Conversion, Event, Exposure, GuestOrder, HeldEvent, Impression, Item, Profile, Visitor
 
 PAGE = 2_000
 
 
 class Section(NamedTuple):
-    """One kind of rows: the model, what a row is sorted by, its columns by their names in the export, and its items."""
+    """One kind of rows: the model, what a row is sorted by, its columns by their names in the export, its items, what
+    else it names, and whose it is."""
 
     model: type[models.Model]
     order: str
     columns: dict[str, str]
     items: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    owner: str = "visitor"
 
 
 SECTIONS = {
@@ -74,7 +77,30 @@ SECTIONS = {
         Exposure,
         "time",
         {"experiment": "arm.experiment.name", "arm": "arm.name", "time": "time", "propensity": "propensity"},
-        ("arm__experiment",),
+        others=("arm__experiment",),
+    ),
+    # Without the margin, which would tell what an item costs the shop.
+    "conversions": Section(
+        Conversion,
+        "event__time",
+        {
+            "kind": "event.kind",
+            "item": "event.item.external_id",
+            "title": "event.item.title",
+            "time": "time",
+            "order": "event.basket",
+            "quantity": "quantity",
+            "revenue": "revenue",
+            "after": "touch",
+            "slot": "impression.slot",
+            "strategy": "impression.strategy",
+            "arm": "impression.arm",
+            "seen": "impression.time",
+            "clicked": "impression.clicked",
+        },
+        ("event__item",),
+        ("impression",),
+        "event__visitor",
     ),
     "guest_orders": Section(GuestOrder, "order", {"order": "order"}),
     # What else a profile holds is the events above, as a page reads them.
@@ -92,11 +118,11 @@ def sections(visitor: Visitor | None) -> Iterator[tuple[str, Iterator[list[dict[
 def _pages(section: Section, visitor: int) -> Iterator[list[dict[str, Any]]]:
     """Each page is found in the index on (visitor, time), from where the last one ended, and then read by key.
 
-    No join: for one over many pages, MariaDB goes through all events of each item.
+    No join of items: for one over many pages, MariaDB goes through all events of each item.
     """
-    model, order, columns, items = section
-    facts = [name if "__" in name else Prefetch(name, Item.objects.only("external_id", "title")) for name in items]
-    index = model._default_manager.filter(visitor=visitor).order_by(order, "pk").values_list(order, "pk")
+    model, order, columns, items, others, owner = section
+    facts: list[Any] = [*others, *(Prefetch(name, Item.objects.only("external_id", "title")) for name in items)]
+    index = model._default_manager.filter(**{owner: visitor}).order_by(order, "pk").values_list(order, "pk")
     page = index
     while keys := list(page[:PAGE]):
         rows = model._default_manager.prefetch_related(*facts).in_bulk([pk for _, pk in keys])

@@ -38,7 +38,7 @@ def _take_part(page: Page, slot: str, trial: Trial) -> Place | None:
         return None
     # Whatever is shown now follows from who asks.
     request._ecomrec_personal = True  # type: ignore[attr-defined]
-    segment = (page.customer.segment or 0) if len(trial.shares) > 1 and page.customer is not None else 0
+    segment = (page.customer.segment or 0) if trial.by_segment and page.customer is not None else 0
     place, propensity = decided(trial, slot, visitor, segment)
     if place.arm:
         exposed = Exposed(int(place.arm), segment, propensity)

@@ -29,6 +29,7 @@ _SENTENCES = {
     Reason.TASTE: gettext_noop("Liked by customers with a taste like yours"),
     Reason.INTEREST: gettext_noop("Of a kind that you care for"),
     Reason.ALIKE: gettext_noop("For the same use"),
+    Reason.EXTRA: gettext_noop("A small extra"),
 }
 
 

@@ -32,6 +32,8 @@ class Trial:
     holdout_arm: str
     arms: Mapping[str, Variant]
     shares: Mapping[int, Mapping[str, float]]
+    # Whether it is a bandit, which learns what to give each segment.
+    by_segment: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,4 +148,6 @@ def trial_of(experiment: Experiment) -> Trial:
         if experiment.mode == Experiment.Mode.BANDIT or experiment.settled:
             for segment, share in arm.shares.items():
                 shares.setdefault(int(segment), {})[name] = float(share)
-    return Trial(experiment.pk, experiment.holdout if holdout_arm else 0.0, holdout_arm, arms, shares)
+    # Once settled, its shares are everybody's and stay so.
+    by_segment = experiment.mode == Experiment.Mode.BANDIT and not experiment.settled
+    return Trial(experiment.pk, experiment.holdout if holdout_arm else 0.0, holdout_arm, arms, shares, by_segment)

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from ecomrec_django.learning.past import Past
 from ecomrec_django.models import (
+    Conversion,
     Erasure,
     Event,
     GuestOrder,
@@ -43,12 +44,15 @@ def plant(key: str, order: str = "o1") -> Visitor:
     visitor, _ = Visitor.objects.get_or_create(key=key)
     item, _ = Item.objects.get_or_create(external_id="a", defaults={"title": "Mug “Ä”", "fingerprint": ""})
     now = timezone.now()
-    Event.objects.create(
+    event = Event.objects.create(
         kind="purchase", visitor=visitor, item=item, time=now, quantity=2, price="2.50", basket=order, policy="1"
     )
     HeldEvent.objects.create(visitor=visitor, external_id="x", kind="view_item", time=now, key=f"held:{key}")
-    Impression.objects.create(
+    impression = Impression.objects.create(
         visitor=visitor, item=item, anchor=item, strategy="bought_with", position=1, time=now, key=key
+    )
+    Conversion.objects.create(
+        event=event, impression=impression, touch="view", purchase=True, quantity=2, revenue=5, margin=1, time=now
     )
     GuestOrder.objects.create(visitor=visitor, order=order)
     segment, _ = Segment.objects.get_or_create(label=1, defaults={"described": "buys in the evening"})
@@ -104,6 +108,24 @@ def test_a_guest_gets_everything_that_is_stored_and_the_answer_is_kept_by_nobody
     assert [row["item"] for row in said["held_events"]] == ["x"]
     assert said["impressions"][0]["beside"] == "a"
     assert said["impressions"][0]["time"] == impression.time.isoformat()
+    # What an item costs the shop is nobody's.
+    assert said["conversions"] == [
+        {
+            "kind": "purchase",
+            "item": "a",
+            "title": "Mug “Ä”",
+            "time": event.time.isoformat(),
+            "order": "o1",
+            "quantity": 2,
+            "revenue": "5.00",
+            "after": "view",
+            "slot": "",
+            "strategy": "bought_with",
+            "arm": "",
+            "seen": impression.time.isoformat(),
+            "clicked": None,
+        }
+    ]
     assert said["guest_orders"] == [{"order": "o1"}]
     profile = Profile.objects.get()
     assert said["profiles"] == [{"segment": "buys in the evening", "until": profile.until.isoformat()}]
@@ -193,6 +215,7 @@ def test_erasing_answers_with_the_receipt_and_takes_the_cookie_away():
             "guest_orders": 1,
             "profiles": 1,
             "visitors": 1,
+            "conversions": 1,
         },
         "completed": None,
     }
@@ -278,6 +301,21 @@ def test_a_long_history_comes_in_pages_each_row_once_and_in_order(monkeypatch):
     said = read(guest().get(URL))["events"]
     expected = Event.objects.order_by("time", "pk").values_list("session", flat=True)
     assert [row["session"] for row in said] == list(expected)
+
+
+def test_what_purchases_are_credited_to_comes_in_pages_of_nobody_else(monkeypatch):
+    visitor = plant(token_key(GUEST))
+    plant(token_key(OTHER), "theirs")
+    monkeypatch.setattr(export, "PAGE", 10)
+    item, seen, now = Item.objects.get(), Impression.objects.get(visitor=visitor), timezone.now()
+    for number in range(25):
+        bought = Event.objects.create(kind="purchase", visitor=visitor, item=item, time=now, basket=f"n{number}")
+        Conversion.objects.create(event=bought, impression=seen, touch="click", purchase=True, quantity=1, time=now)
+    with CaptureQueriesContext(connection) as queries:
+        said = read(guest().get(URL))["conversions"]
+    assert [row["order"] for row in said] == ["o1", *(f"n{number}" for number in range(25))]
+    # Three pages, each found and then read, and a look for a fourth.
+    assert len([query for query in queries if "ecomrec_conversion" in query["sql"]]) == 7
 
 
 def test_no_more_is_read_than_was_sent(monkeypatch):

@@ -65,6 +65,11 @@ def test_figures_of_the_last_weeks_come_by_strategy(staff):
     }
 
 
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_no_cache_keeps_figures(staff, form):
+    assert staff.get(URL, {"form": form})["Cache-Control"] == "private, no-store"
+
+
 def test_a_period_and_what_to_keep_to_may_be_asked(staff):
     since = timezone.localdate() - timedelta(days=60)
     answer = staff.get(URL, {"since": since.isoformat(), "by": "day"}).json()

@@ -4,15 +4,17 @@ from contextlib import closing
 
 import pytest
 import schemathesis
+from django.contrib.auth.models import Permission, User
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
+from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 
 import ecomrec_django.api.schema  # noqa: F401
-from ecomrec_django.models import Event, Impression, Visitor
+from ecomrec_django.models import DailyFigure, Event, Impression, Visitor
 from ecomrec_django.serving.tokens import seal_block, seal_item
 from ecomrec_django.testing import override_ecomrec, publish_offers
 from ecomrec_django.tracking.consent import CONSENT_COOKIE
@@ -20,9 +22,12 @@ from ecomrec_django.tracking.visitors import COOKIE, token_key
 from example_shop.models import Product
 
 EXAMPLES = 60
+ANSWERED = {"by", "since", "until", "lines", "shop"}
 TOKEN = "a" * 32
 COOKIES = {COOKIE: TOKEN, CONSENT_COOKIE: "yes"}
 HEADERS = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
+SLOT, REPORTS = "/ecomrec/api/slots/{slot}/", "/ecomrec/api/reports/"
+EXPLAIN = "/ecomrec/api/explain/"
 RIGHT, WRONG = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 REQUESTS = [
     ("/ecomrec/beacon/", "POST", RIGHT),
@@ -36,6 +41,12 @@ REQUESTS = [
     ("/ecomrec/api/upgrade-to/", "GET", WRONG),
     ("/ecomrec/api/for-you/", "GET", RIGHT),
     ("/ecomrec/api/for-you/", "GET", WRONG),
+    (SLOT, "GET", RIGHT),
+    (SLOT, "GET", WRONG),
+    (REPORTS, "GET", RIGHT),
+    (REPORTS, "GET", WRONG),
+    (EXPLAIN, "GET", RIGHT),
+    (EXPLAIN, "GET", WRONG),
 ]
 
 
@@ -44,6 +55,7 @@ def _shop(db):
     for sku in "abc":
         Product.objects.create(sku=sku, title=sku, price=1)
     publish_offers({"bought_with": {"a": ["b", "c"]}, "for_you": {"": ["a", "b"]}})
+    DailyFigure.objects.create(day=timezone.localdate(), strategy="bought_with", impressions=9, orders=1, revenue=2)
     # The end of a request would close the connection that holds this test's transaction.
     signals = (request_started, request_finished)
     for signal in signals:
@@ -84,16 +96,43 @@ def signed(body):
     return body
 
 
+@pytest.fixture
+def staff(client):
+    """The cookies of somebody who may see figures and lists."""
+    user = User.objects.create_user("staff", is_staff=True)
+    rights = ("view_dailyfigure", "view_offerlist")
+    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    client.force_login(user)
+    return {name: morsel.value for name, morsel in client.cookies.items()}
+
+
+def test_the_schema_names_what_slots_and_reports_take_and_give(operations):
+    paths = operations.raw_schema["paths"]
+    slot, reports = paths[SLOT]["get"], paths[REPORTS]["get"]
+    assert {one["name"] for one in slot["parameters"]} == {"slot", "item", "cart", "category", "limit"}
+    names = {"by", "since", "until", "form", "strategy", "slot", "arm", "segment", "release"}
+    assert {one["name"] for one in reports["parameters"]} == names
+    explain = {one["name"]: one["schema"] for one in paths[EXPLAIN]["get"]["parameters"]}
+    assert set(explain) == {"strategy", "slot", "item", "segment", "visitor", "why_not"}
+    assert "bought_with" in explain["strategy"]["enum"]
+    assert set(reports["responses"]["200"]["content"]) == {"application/json", "text/csv"}
+    answer = reports["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    assert set(operations.raw_schema["components"]["schemas"][answer]["properties"]) == ANSWERED
+
+
 @pytest.mark.parametrize(("path", "method", "mode"), REQUESTS)
-def test_no_request_fails_or_says_what_a_browser_may_not_say(path, method, mode, operations):
+def test_no_request_fails_or_says_what_a_browser_may_not_say(path, method, mode, operations, staff):
     answers = set()
+    cookies = staff if path in (REPORTS, EXPLAIN) else COOKIES
 
     @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
     @given(operations[path][method].as_strategy(generation_mode=mode))
     def send(case):
         case.body = signed(case.body)
-        answer = case.call(headers=HEADERS, cookies=COOKIES)
+        answer = case.call(headers=HEADERS, cookies=cookies)
         assert answer.status_code < 500
+        if answer.status_code == 200:
+            operations[path][method].validate_response(answer)
         answers.add(answer.status_code)
 
     send()

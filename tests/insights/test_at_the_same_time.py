@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from ecomrec_django.insights import daily
 from ecomrec_django.insights.daily import measure
 from ecomrec_django.models import Conversion, DailyFigure, DailyTotal, Event, Impression, Item, Kind, Visitor
 from ecomrec_django.tracking import orders
@@ -33,6 +34,33 @@ def halted(monkeypatch):
 
     monkeypatch.setattr(orders, "insert", waiting)
     return reached, go_on
+
+
+def test_of_two_runs_at_once_the_second_waits_and_both_leave_the_figures_as_they_are(shop, monkeypatch):
+    measure()
+    visitor, item = Visitor.objects.create(key=user_key("1")), Item.objects.create(external_id="a", title="A")
+    Impression.objects.create(visitor=visitor, item=item, strategy="s", position=1, time=timezone.now(), key="i")
+    reached, go_on, stored = Flag(), Flag(), daily._without_nothing
+
+    def waiting(rows):
+        # The day's former rows are gone, and the new ones not yet written.
+        if rows and not reached.is_set():
+            reached.set()
+            assert go_on.wait(20)
+        return stored(rows)
+
+    monkeypatch.setattr(daily, "_without_nothing", waiting)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(raised_in_a_thread, measure)
+        try:
+            assert reached.wait(20)
+            second = pool.submit(raised_in_a_thread, measure)
+            with pytest.raises(TimeoutError):
+                second.result(1)
+        finally:
+            go_on.set()
+        assert (first.result(20), second.result(20)) == (None, None)
+    assert [figure.impressions for figure in DailyFigure.objects.all()] == [1]
 
 
 def test_an_import_at_work_is_waited_for_and_its_orders_are_credited(shop, halted):

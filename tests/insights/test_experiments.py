@@ -123,6 +123,25 @@ def test_each_arm_counts_its_visitors_clicks_orders_and_what_they_spent():
     assert [found[name]["bought"]["mean"] for name in ("a", "b", "no offers")] == [1, 1, 1]
 
 
+def test_an_order_of_offers_seen_at_several_moments_counts_once_with_all_its_revenue():
+    made = make()
+    world = World(made)
+    (one,) = visitors(1)
+    Item.objects.create(external_id="b", title="b")
+    for item, days in (("a", 5.0), ("b", 4.5), ("a", 3.9)):
+        world.item = Item.objects.get(external_id=item)
+        if days != 4.5:
+            world.meet(one, "a", days=days)
+        world.show(one, "a", days=days, clicked=True)
+        world.buy(one, 10, days=days - 0.2, order="o")
+    world.buy(one, 7, days=3.8, order="p")
+    world.save()
+    measure()
+    found = rows(made)["a"]
+    assert (found["orders"], found["revenue"]) == (2, 37)
+    assert exposed(made).orders.tolist() == [0, 2]
+
+
 def test_what_a_visitor_spends_belongs_to_the_exposure_before_it():
     made = make(holdout=0)
     world = World(made)
@@ -257,6 +276,59 @@ def test_offers_that_do_worse_than_none_for_long_give_way_to_the_best_known(chan
     assert "spent less than those without" in made.settled
     shares = Counter({arm.name: arm.shares.get("0", 0) for arm in made.arms.all()})
     assert +shares == ({kept: 1.0} if kept else {})
+
+
+def worse(b=400):
+    """An experiment whose offers do worse than none, and which was evaluated once less than it takes to fall back."""
+    made = make()
+    planted(made, {"a": 2_000, "b": b, "no offers": 900}, {"a": 0.02, "b": 0.4, "no offers": 0.3}, seed=3)
+    for _ in range(experiments.PATIENCE - 1):
+        experiments.evaluate(made)
+    return made
+
+
+def test_a_merchants_looking_and_ending_decide_nothing_and_do_not_count_towards_the_fall_back():
+    made = worse(b=100)
+    with pytest.raises(DataError, match="200 are needed"):
+        experiments.switch(made, made.arms.get(name="b"))
+    made.refresh_from_db()
+    assert (made.settled, made.results["worse"]) == ("", experiments.PATIENCE - 1)
+    experiments.end(made)
+    made.refresh_from_db()
+    assert (made.status, made.settled, made.results["worse"]) == ("ended", "", experiments.PATIENCE - 1)
+    assert [arm.shares for arm in made.arms.all()] == [{}, {}, {}]
+
+
+@pytest.mark.parametrize("mode", ["split", "bandit"])
+def test_an_evaluation_that_began_before_a_merchants_switch_leaves_it_as_it_is(mode):
+    made = make(mode=mode)
+    planted(made, {"a": 1_500, "b": 1_500, "no offers": 400}, {"a": 0.1, "b": 0.3, "no offers": 0.1})
+    begun = Experiment.objects.prefetch_related("arms").get()
+    experiments.switch(made, made.arms.get(name="a"))
+    experiments.evaluate(begun)
+    made.refresh_from_db()
+    assert "switched" in made.settled
+    assert begun.settled == made.settled
+    assert {arm.name: arm.shares for arm in made.arms.all()} == {"a": {"0": 1.0}, "b": {"0": 0.0}, "no offers": {}}
+
+
+def test_a_fall_back_decided_meanwhile_does_not_outrank_a_merchants_switch():
+    made = worse()
+    begun = Experiment.objects.get()
+    experiments.switch(made, made.arms.get(name="a"))
+    assert experiments.evaluate(begun)["worse"] == experiments.PATIENCE
+    made.refresh_from_db()
+    assert "switched" in made.settled
+    assert made.arms.get(name="a").shares == {"0": 1.0}
+
+
+def test_a_fall_back_decided_meanwhile_changes_nothing_of_what_has_ended():
+    made = worse()
+    begun = Experiment.objects.get()
+    experiments.end(made)
+    experiments.evaluate(begun)
+    made.refresh_from_db()
+    assert (made.status, made.settled) == ("ended", "")
 
 
 def test_only_a_sound_draft_starts_and_one_at_a_time():

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from ecomrec_django.learning.past import PURCHASE, Past
 from ecomrec_django.models import Event, Item, Profile, Visitor
 from ecomrec_django.models.bulk import storable
-from ecomrec_django.serving.customer import _read
+from ecomrec_django.serving.customer import customer_by_key
 
 pytestmark = pytest.mark.django_db
 UNTIL = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -40,7 +40,7 @@ def hours(customer):
 
 def test_all_events_of_a_visitor_whom_no_training_knew_are_read_in_one_query(visitor, django_assert_num_queries):
     with django_assert_num_queries(1):
-        customer = _read("k")
+        customer = customer_by_key("k")
     assert hours(customer) == [-9_000, -1, 0, 1]
     assert len(customer.past) == 0
 
@@ -48,7 +48,7 @@ def test_all_events_of_a_visitor_whom_no_training_knew_are_read_in_one_query(vis
 def test_of_a_visitor_with_a_profile_only_events_since_the_training_are_read(visitor, django_assert_num_queries):
     Profile.objects.create(visitor=visitor, past=past_of_one_purchase().packed(), until=storable(UNTIL))
     with django_assert_num_queries(1):
-        customer = _read("k")
+        customer = customer_by_key("k")
     assert hours(customer) == [0, 1]
     assert customer.past.item.tolist() == [7]
 
@@ -58,7 +58,7 @@ def test_the_index_leads_to_the_latest_events_alone(visitor):
 
     Profile.objects.create(visitor=visitor, past=past_of_one_purchase().packed(), until=storable(UNTIL))
     with CaptureQueriesContext(connection) as queries:
-        _read("k")
+        customer_by_key("k")
     with connection.cursor() as cursor:
         words = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
         cursor.execute(f"{words} {queries[0]['sql']}")

@@ -6,10 +6,11 @@ import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
 
+from ecomrec_django.insights.experiments import evaluate
 from ecomrec_django.models import Arm, Experiment, Exposure, Segment
 from ecomrec_django.serving.choosing import decided
 from ecomrec_django.serving.failures import failures
-from ecomrec_django.serving.rulebook import trial_of
+from ecomrec_django.serving.rulebook import forget_rulebook, trial_of
 from ecomrec_django.serving.slots import slot_offers
 from ecomrec_django.serving.tokens import open_block
 from ecomrec_django.testing import publish_offers
@@ -172,8 +173,6 @@ def test_the_segment_of_who_asks_decides_where_shares_differ(experiment, django_
     made = experiment(mode="bandit", a={}, b={"chain": ["for_you"]})
     first, second = made.arms.all()
     first.shares, second.shares = {"0": 1.0, str(segment.pk): 0.0}, {"0": 0.0, str(segment.pk): 1.0}
-    from ecomrec_django.serving.rulebook import forget_rulebook
-
     first.save()
     second.save()
     forget_rulebook()
@@ -182,6 +181,32 @@ def test_the_segment_of_who_asks_decides_where_shares_differ(experiment, django_
     assert visit(TOKENS[0])[0].strategy == "for_you"
     assert visit(TOKENS[1])[0].strategy == "bought_with"
     assert set(Exposure.objects.values_list("segment", "propensity")) == {(segment.pk, 1.0), (0, 1.0)}
+
+
+def test_a_bandit_records_the_segment_before_any_share_is_of_one_and_learns_from_it(experiment):
+    segment = Segment.objects.create(label=1, described="gourmets")
+    made = experiment(mode="bandit", a={}, b={})
+    remember("9", TOKENS[0], segment)
+    remember("9", TOKENS[1])
+    for token in TOKENS[:3]:
+        visit(token)
+    assert sorted(Exposure.objects.values_list("segment", flat=True)) == [0, 0, segment.pk]
+    evaluate(made)
+    assert [set(arm.shares) for arm in made.arms.all()] == [{"0", str(segment.pk)}] * 2
+
+
+def test_a_bandit_costs_the_query_of_a_personal_block_and_none_where_its_shares_stay(
+    experiment, django_assert_num_queries
+):
+    made = experiment(mode="bandit", a={}, b={"limit": 1})
+    for settled, queries in (("", 3), ("fell back", 2)):
+        made.settled = settled
+        made.save()
+        forget_rulebook()
+        visit(TOKENS[0])
+        publish_offers({"bought_with": {"1": ["2", "3"]}})
+        with django_assert_num_queries(queries):
+            slot_offers(asking(TOKENS[0]), "product", ["1"])
 
 
 def test_staff_are_shown_an_arm_and_not_recorded(experiment, django_user_model, client):

@@ -21,9 +21,10 @@ from PIL import Image
 
 from ecomrec_django.catalog.sync import sync
 from ecomrec_django.conf import conf
-from ecomrec_django.models import Event, Item
+from ecomrec_django.models import Event, Item, Rule
 from ecomrec_django.serving.offers import offers
 from ecomrec_django.serving.rulebook import Rulebook, keep
+from ecomrec_django.serving.terms import Term
 from ecomrec_django.strategies.base import Offer, Reason
 from ecomrec_django.tasks import run_training
 from ecomrec_django.testing import publish_offers
@@ -154,6 +155,35 @@ def test_a_picture_and_a_missing_one(shop):
     live = catalog.in_bulk([str(shop["tent"].pk), str(shop["pegs"].pk)], None)
     assert catalog.image_url(live[str(shop["tent"].pk)]).endswith(".png")
     assert catalog.image_url(live[str(shop["pegs"].pk)]) == ""
+
+
+def test_pieces_in_stock_are_those_that_can_be_bought_and_cost_no_query(shop, django_assert_num_queries):
+    shop["blue"].stockrecords.update(num_allocated=20)
+    shop["pegs"].stockrecords.update(num_in_stock=0)
+    download = product("Map", "Camping > Maps", "3")
+    download.product_class = get_model("catalogue", "ProductClass").objects.create(name="Files", track_stock=False)
+    download.save()
+    catalog = conf.CATALOG()
+    live = catalog.in_bulk([str(one.pk) for one in (*shop.values(), download)], None)
+    with django_assert_num_queries(0):
+        levels = {one.title: catalog.stock_level(one) for one in live.values()}
+    # Of the lamps, red is sold out, green is not public, and 20 of the 90 blue ones are promised.
+    assert levels == {"Tent": 100, "Better tent": 100, "Pegs": 0, "Lamp": 70, "Map": None}
+
+
+def test_a_rule_of_stock_holds_and_costs_no_query(shop, rf):
+    anchor = str(shop["tent"].pk)
+    publish_offers({"bought_with": {anchor: [str(shop["lamp"].pk), str(shop["pegs"].pk)]}})
+    shop["pegs"].stockrecords.update(num_in_stock=3)
+    found, counts = [], set()
+    for rules in ([], [Rule(name="Nearly gone", action="hide", highest_stock=5)]):
+        cache.clear()
+        keep(Rulebook.of(Term.of(rule) for rule in rules))
+        with CaptureQueriesContext(connection) as queries:
+            found.append([offer.item for offer in offers(rf.get("/"), "bought_with", [anchor]).offers])
+        counts.add(len(queries))
+    assert found == [[str(shop["lamp"].pk), str(shop["pegs"].pk)], [str(shop["lamp"].pk)]]
+    assert counts == {6}
 
 
 def test_a_block_costs_as_many_queries_for_many_offers_as_for_few(shop, rf):
