@@ -13,6 +13,8 @@ import numpy as np
 from ecomrec_django.learning.engine import Engine
 from ecomrec_django.learning.interactions import HISTORY, ITEMS, schema
 from ecomrec_django.learning.training_data import TrainingData
+from ecomrec_django.strategies.base import Strategy
+from ecomrec_django.strategies.extras import Extras
 from ecomrec_django.strategies.upgrade_to import UpgradeTo
 
 from . import Row
@@ -44,7 +46,37 @@ def rows(folder: Path) -> list[Row]:
         "next price step:magento": [own[np.argsort(price[own], kind="stable")] for own in alike],
         "random of the leaf category:magento": [rng.permutation(np.flatnonzero(leaf == own)) for own in leaf],
     }
-    return [{"name": name, **_scores(lists, curated, leaf, price)} for name, lists in methods.items()]
+    found: list[Row] = [{"name": name, **_scores(lists, curated, leaf, price)} for name, lists in methods.items()]
+    return [*found, *_cross_sell(folder, products, number, leaf, price)]
+
+
+def _cross_sell(
+    folder: Path, products: list[dict[str, str]], number: dict[str, int], leaf: np.ndarray, price: np.ndarray
+) -> list[Row]:
+    """recall@4 of the curated cross-sell of other leaf categories, for the half of the products on which no price of an
+    extra was looked up."""
+    links: dict[int, set[int]] = defaultdict(set)
+    with (folder / "links.csv").open(newline="") as file:
+        for link in csv.DictReader(file):
+            if link["kind"] == "crosssell" and link["sku"] in number and link["linked_sku"] in number:
+                links[number[link["sku"]]].add(number[link["linked_sku"]])
+    anchors = sorted(links)[1::2]
+    others = {at: {one for one in links[at] if leaf[one] != leaf[at]} for at in anchors}
+    others = {at: wanted for at, wanted in others.items() if wanted}
+    rng = np.random.default_rng(0)
+    chance = np.mean(
+        [
+            len(wanted & set(rng.permutation(np.flatnonzero(leaf != leaf[at]))[:K].tolist())) / min(K, len(wanted))
+            for at, wanted in others.items()
+            for _ in range(200)
+        ]
+    )
+    ours = _made(Extras(), products, leaf, price)
+    recall = np.mean([len(wanted & set(ours[at][:K].tolist())) / min(K, len(wanted)) for at, wanted in others.items()])
+    return [
+        {"name": "ecomrec extras:magento cross-sell", "recall@4": float(recall), "products": len(others)},
+        {"name": "random of other categories:magento cross-sell", "recall@4": float(chance), "products": len(others)},
+    ]
 
 
 def _scores(
@@ -60,6 +92,10 @@ def _scores(
 
 
 def _ours(products: list[dict[str, str]], leaf: np.ndarray, price: np.ndarray) -> list[np.ndarray]:
+    return _made(UpgradeTo(), products, leaf, price)
+
+
+def _made(strategy: Strategy, products: list[dict[str, str]], leaf: np.ndarray, price: np.ndarray) -> list[np.ndarray]:
     import pyarrow as pa
 
     size = len(products)
@@ -71,7 +107,7 @@ def _ours(products: list[dict[str, str]], leaf: np.ndarray, price: np.ndarray) -
         "description": text,
         "brand": [""] * size,
         "category": leaf + 1,
-        "aisle": np.ones(size, np.int64),
+        "aisle": leaf + 1,
         "category_path": [product["category"].replace("/", " > ") for product in products],
         "price": price,
         "cost": np.full(size, np.nan),
@@ -81,7 +117,7 @@ def _ours(products: list[dict[str, str]], leaf: np.ndarray, price: np.ndarray) -
         "active": [True] * size,
     }
     items = pa.table({name: pa.array(columns[name], schema(ITEMS).field(name).type) for name in ITEMS})
-    made = UpgradeTo().make(TrainingData(Engine(), schema(HISTORY).empty_table(), items)).by_item
+    made = strategy.make(TrainingData(Engine(), schema(HISTORY).empty_table(), items)).by_item
     row = {int(owner) - 1: at for at, owner in enumerate(made.owners)}
     nothing = made.items[:0]
     return [

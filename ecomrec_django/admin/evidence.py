@@ -21,6 +21,7 @@ REASONS: dict[Reason, Any] = {
     Reason.TASTE: _("Bought by shoppers with a like taste"),
     Reason.INTEREST: _("Of a kind that the shopper cares for"),
     Reason.ALIKE: _("Another answer to the same need"),
+    Reason.EXTRA: _("Of another kind, at the price of an extra"),
 }
 
 # Evidence name -> what it is called, and how it is written: decimals of a number, "times" or "percent".

@@ -38,6 +38,7 @@ class Reason(IntEnum):
     TASTE = 8  # shoppers like this one buy it
     INTEREST = 9  # of a kind that this shopper cares for
     ALIKE = 10  # another answer to the same need
+    EXTRA = 11  # of another kind, at the price of an extra
 
 
 EVIDENCE: dict[Reason, tuple[str, ...]] = {
@@ -52,6 +53,7 @@ EVIDENCE: dict[Reason, tuple[str, ...]] = {
     Reason.TASTE: ("chance", "share"),
     Reason.INTEREST: ("chance", "interest"),
     Reason.ALIKE: ("similarity",),
+    Reason.EXTRA: ("ratio",),
 }
 
 

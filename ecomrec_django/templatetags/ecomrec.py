@@ -110,6 +110,7 @@ TITLES = {
     "upgrade_to": gettext_noop("Worth a look"),
     "for_you": gettext_noop("For you"),
     "similar": gettext_noop("Similar products"),
+    "extras": gettext_noop("Small extras"),
 }
 
 
