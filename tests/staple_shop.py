@@ -85,14 +85,15 @@ class StapleShop:
 
 
 @contextmanager
-def trained_shop(artifacts: Path) -> Iterator[StapleShop]:
-    """The shop, trained and published once for the tests of a class, each of which ends as it began.
+def trained_shop(artifacts: Path, *size: int) -> Iterator[StapleShop]:
+    """The shop (of so many customers and weeks), trained and published once for the tests of a class, each of which
+    ends as it began.
 
     What they change lies in savepoints of this transaction, which is rolled back at the end.
     """
     with transaction.atomic():
         with override_ecomrec(ARTIFACTS=artifacts):
-            shop = StapleShop()
+            shop = StapleShop(*size)
             train(publish=True)
         yield shop
         transaction.set_rollback(True)

@@ -71,7 +71,8 @@ class Release(models.Model):
     # Set when every list is written: an incomplete release can never be published.
     complete = models.BooleanField(_("complete"), default=False)
     published_at = models.DateTimeField(_("last published"), null=True, blank=True)
-    # Release.pk that its lists were compared with for review, 0 for none; null until they were.
+    # Release.pk that its lists were compared with for review, 0 for none; ~pk where what is new was held back then;
+    # null until they were.
     compared = models.BigIntegerField(null=True, editable=False)
     # When it is to be published by itself; null: not.
     scheduled = models.DateTimeField(_("to be published"), null=True, blank=True)

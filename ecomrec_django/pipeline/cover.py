@@ -127,8 +127,9 @@ def _cover(release: int, newcomers: Sequence[_Newcomer], report: CoverReport) ->
         lists = OfferList.objects.filter(release=release, strategy=BoughtWith.name)
         # Another sync may have been here since.
         covered = set(lists.filter(anchor__in=[one.item for one in newcomers]).values_list("anchor", flat=True))
-        twins = lists.filter(anchor__in={one.twin for one in newcomers}).values_list("anchor", "offers")
-        of_twin = {anchor: decode_offers(text) for anchor, text in twins}
+        twins = lists.filter(anchor__in={one.twin for one in newcomers})
+        learned = twins.values_list("anchor", Coalesce("learned", "offers"))
+        of_twin = {anchor: decode_offers(text) for anchor, text in learned}
         beside = _Lists(lists, {offer.item for offers in of_twin.values() for offer in offers})
         own = []
         for one in newcomers:

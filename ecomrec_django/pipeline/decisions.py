@@ -9,19 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ..errors import DataError
-from ..models import Category, Decision, Item, OfferList, Override, Rule
+from ..models import Category, Decision, Item, OfferList, Override, Rule, Segment
 from ..strategies.base import decode_offers, encode_offers
 
 Action = Decision.Action
 # What is kept of an override, to put it back.
 _KEPT = ("action", "position", "segment_id", "note", "created_by_id")
 _OF_LIST = ("offers", "learned", "waiting", "attention")
+State = dict[str, Any]
+# What may narrow a rule.
+_CONDITIONS = tuple(
+    field.name
+    for field in Rule._meta.concrete_fields
+    if field.name not in ("id", "name", "action", "factor", "active", "note", "created", "created_by")
+)
 # Of more, a merchant would not know any more what is pinned.
 MOST_PINS = 20
 
@@ -36,7 +44,7 @@ def pin(user: Any, offer_list: OfferList, offer: Item, note: str = "") -> Decisi
     last = pins.aggregate(last=Max("position"))["last"] or 0
     decision = _begun(user, Action.PIN, offer_list, [offer], note)
     _override(user, offer_list, offer, Override.Action.PIN, last + 1)
-    return _ended(decision, offer_list, [offer.external_id])
+    return _ended(decision, [offer.external_id])
 
 
 @transaction.atomic
@@ -45,17 +53,19 @@ def block(user: Any, offer_list: OfferList, offer: Item, note: str = "") -> Deci
     _check_pair(offer_list, offer, Override.Action.BLOCK)
     decision = _begun(user, Action.BLOCK, offer_list, [offer], note)
     _override(user, offer_list, offer, Override.Action.BLOCK, 1)
-    return _ended(decision, offer_list, [offer.external_id])
+    return _ended(decision, [offer.external_id])
 
 
 @transaction.atomic
 def follow(user: Any, offer_list: OfferList, offer: Item, note: str = "") -> Decision:
     """Neither pin nor block ``offer`` any more. Raises DataError as `pin`."""
     _check_pair(offer_list, offer)
+    if not _overrides(offer_list, [offer]):
+        raise DataError(_("That was decided already."))
     decision = _begun(user, Action.FOLLOW, offer_list, [offer], note)
     for override in _overrides(offer_list, [offer]):
         override.delete()
-    return _ended(decision, offer_list, [])
+    return _ended(decision, [])
 
 
 @transaction.atomic
@@ -72,15 +82,17 @@ def order(user: Any, offer_list: OfferList, items: Sequence[str], note: str = ""
         if name not in found:
             raise DataError(_("There is no item “%(item)s” in the catalog.") % {"item": name})
         _check_pair(offer_list, found[name])
-    others = Override.objects.filter(
+    pins = Override.objects.filter(
         strategy=offer_list.strategy, anchor=offer_list.anchor_id, action=Override.Action.PIN
-    ).exclude(offer__in=found.values())
-    behind = [override.offer for override in others.select_related("offer").order_by("position", "pk")]
-    placed = [*(found[name] for name in wanted), *behind]
+    )
+    pinned = [override.offer for override in pins.select_related("offer").order_by("position", "pk")]
+    placed = [*(found[name] for name in wanted), *(offer for offer in pinned if offer.external_id not in found)]
+    if placed == pinned:
+        raise DataError(_("That was decided already."))
     decision = _begun(user, Action.ORDER, offer_list, placed, note)
     for place, offer in enumerate(placed, start=1):
         _override(user, offer_list, offer, Override.Action.PIN, place)
-    return _ended(decision, offer_list, wanted)
+    return _ended(decision, wanted)
 
 
 @transaction.atomic
@@ -94,13 +106,13 @@ def approve(user: Any, offer_list: OfferList, items: Iterable[str] | None = None
     approved = waiting if items is None else [item for item in dict.fromkeys(items) if item in waiting]
     if not approved:
         raise DataError(_("None of these offers waits: somebody has decided about them meanwhile."))
-    return _ended(_begun(user, Action.APPROVE, row, [], note), row, approved)
+    return _ended(_begun(user, Action.APPROVE, row, [], note), approved)
 
 
 @transaction.atomic
 def hide_item(user: Any, item: Item, note: str = "") -> Decision:
     """Offer ``item`` nowhere any more. Raises DataError if that was decided already."""
-    if Rule.objects.filter(item=item, action=Rule.Action.HIDE, active=True, category=None, beside=None).exists():
+    if _is_hidden(item=item):
         raise DataError(_("“%(item)s” is hidden already.") % {"item": item})
     name = _("Never %(item)s") % {"item": item}
     rule = _rule(user, name, note, item=item)
@@ -113,7 +125,7 @@ def hide_item(user: Any, item: Item, note: str = "") -> Decision:
 def hide_pair(user: Any, strategy: str, beside: Category, category: Category, note: str = "") -> Decision:
     """Offer nothing of ``category`` beside products of another one. Raises DataError if that was decided already."""
     pair = {"strategy": strategy, "beside": beside, "category": category}
-    if Rule.objects.filter(**pair, action=Rule.Action.HIDE, active=True, item=None).exists():
+    if _is_hidden(**pair):
         raise DataError(
             _("%(category)s is hidden beside %(beside)s already.") % {"category": category, "beside": beside}
         )
@@ -162,6 +174,12 @@ def _check_pair(offer_list: OfferList, offer: Item, action: str = "") -> None:
         raise DataError(_("That was decided already."))
 
 
+def _check_note(note: str) -> None:
+    longest = Decision._meta.get_field("note").max_length or 0
+    if len(note) > longest:
+        raise DataError(_("The note is too long: at most %(most)s characters are kept.") % {"most": longest})
+
+
 def _overrides(offer_list: OfferList, offers: Iterable[Item]) -> list[Override]:
     return list(
         Override.objects.select_for_update().filter(
@@ -179,16 +197,21 @@ def _override(user: Any, offer_list: OfferList, offer: Item, action: str, positi
     override.save()
 
 
+def _is_hidden(**what: Any) -> bool:
+    """Whether a rule hides just this, everywhere and always."""
+    plain = {name: getattr(Rule(), name) for name in _CONDITIONS}
+    return Rule.objects.filter(**{**plain, **what}, action=Rule.Action.HIDE, active=True).exists()
+
+
 def _rule(user: Any, name: str, note: str, **what: Any) -> Rule:
+    _check_note(note)
     longest = Rule._meta.get_field("name").max_length or 0
     return Rule.objects.create(name=name[:longest], action=Rule.Action.HIDE, note=note, created_by=user, **what)
 
 
 def _begun(user: Any, action: str, offer_list: OfferList, offers: Sequence[Item], note: str) -> Decision:
     """A decision, not saved, with how things are before it."""
-    longest = Decision._meta.get_field("note").max_length or 0
-    if len(note) > longest:
-        raise DataError(_("The note is too long: at most %(most)s characters are kept.") % {"most": longest})
+    _check_note(note)
     row = OfferList.objects.select_for_update().get(pk=offer_list.pk)
     known = {override.offer_id: override for override in _overrides(offer_list, offers)}
     overrides = {
@@ -203,46 +226,87 @@ def _begun(user: Any, action: str, offer_list: OfferList, offers: Sequence[Item]
         anchor_id=row.anchor_id,
         category_id=row.category_id,
         offer=offers[0] if len(offers) == 1 else None,
-        before={"overrides": overrides, "list": row.pk, **{name: getattr(row, name) for name in _OF_LIST}},
+        before={"overrides": overrides},
     )
 
 
-def _ended(decision: Decision, offer_list: OfferList, settled: Sequence[str]) -> Decision:
-    """Write a decision down; of the list, ``settled`` offers wait no more."""
+def _ended(decision: Decision, settled: Sequence[str]) -> Decision:
+    """Write a decision down; ``settled`` offers wait no more, neither in this release nor in another."""
     decision.items = list(settled)
+    lists = OfferList.objects.select_for_update().filter(
+        strategy=decision.strategy,
+        anchor=decision.anchor_id,
+        category=decision.category_id,
+        attention__isnull=False,
+    )
+    before: dict[str, Any] = {}
+    for row in lists.order_by("pk"):
+        if not set(row.waiting or ()).isdisjoint(settled):
+            before[str(row.pk)] = _state(row)
+            _write(row, _settled(before[str(row.pk)], settled))
+    decision.before["lists"] = before
     decision.save()
-    row = OfferList.objects.get(pk=offer_list.pk)
-    if row.waiting and not set(row.waiting).isdisjoint(settled):
-        _settle(row, set(settled))
     return decision
 
 
-def _settle(row: OfferList, settled: set[str]) -> None:
-    before = row.waiting or []
-    left = [item for item in before if item not in settled]
-    if left:
-        row.waiting, row.attention = left, (row.attention or 0.0) * len(left) / len(before)
-        if row.learned is not None:
-            row.offers = encode_offers([offer for offer in decode_offers(row.learned) if offer.item not in left])
-    else:
-        row.offers, row.learned, row.waiting, row.attention = row.learned or row.offers, None, None, None
+def _state(row: OfferList) -> State:
+    return {name: getattr(row, name) for name in _OF_LIST}
+
+
+def _write(row: OfferList, state: State) -> None:
+    for name, value in state.items():
+        setattr(row, name, value)
     row.save(update_fields=list(_OF_LIST))
+
+
+def _settled(state: State, settled: Iterable[str]) -> State:
+    """What becomes of a list once ``settled`` offers wait no more."""
+    waiting = state["waiting"] or []
+    left = [item for item in waiting if item not in set(settled)]
+    if not left:
+        return {"offers": state["learned"] or state["offers"], "learned": None, "waiting": None, "attention": None}
+    kept = {**state, "waiting": left, "attention": (state["attention"] or 0.0) * len(left) / len(waiting)}
+    return kept if state["learned"] is None else {**kept, "offers": _without(state["learned"], left)}
+
+
+def _unsettled(state: State, before: State, settled: Iterable[str]) -> State:
+    """The reverse, of a list that has changed since: what it gained meanwhile stays."""
+    learned = state["learned"] or state["offers"]
+    again = set(settled) & set(before["waiting"]) | set(state["waiting"] or ())
+    waiting = [offer.item for offer in decode_offers(learned) if offer.item in again]
+    if not waiting:
+        return state
+    state = {**state, "waiting": waiting, "attention": max(state["attention"] or 0.0, before["attention"] or 0.0)}
+    if state["learned"] is None and before["learned"] is None:
+        return state
+    return {**state, "learned": learned, "offers": _without(learned, waiting)}
+
+
+def _without(offers: str, items: Sequence[str]) -> str:
+    return encode_offers([offer for offer in decode_offers(offers) if offer.item not in items])
 
 
 def _put_back(decision: Decision) -> None:
     pair = {"strategy": decision.strategy, "anchor": decision.anchor_id}
     for offer, kept in decision.before["overrides"].items():
         override = Override.objects.select_for_update().filter(**pair, offer=int(offer)).first()
-        if kept is None:
+        if kept is None or not _is_possible(int(offer), kept):
             if override is not None:
                 override.delete()
             continue
         override = override or Override(strategy=decision.strategy, anchor=decision.anchor, offer_id=int(offer))
         for name, value in kept.items():
             setattr(override, name, value)
+        override.created_by = get_user_model().objects.filter(pk=kept["created_by_id"]).first()
         override.save()
-    row = OfferList.objects.select_for_update().filter(pk=decision.before["list"]).first()
-    if row is not None:
-        for name in _OF_LIST:
-            setattr(row, name, decision.before[name])
-        row.save(update_fields=list(_OF_LIST))
+    lists = decision.before.get("lists", {})
+    for row in OfferList.objects.select_for_update().filter(pk__in=map(int, lists)):
+        before, now = lists[str(row.pk)], _state(row)
+        unchanged = now == _settled(before, decision.items)
+        _write(row, before if unchanged else _unsettled(now, before, decision.items))
+
+
+def _is_possible(offer: int, kept: dict[str, Any]) -> bool:
+    """Whether the item and the segment of a former override are still there; if not, it would have gone with them."""
+    segment = kept["segment_id"]
+    return Item.objects.filter(pk=offer).exists() and (segment is None or Segment.objects.filter(pk=segment).exists())

@@ -39,11 +39,13 @@ def prepare(release: Release) -> None:
     if publication is not None and publication.release_id == release.pk:
         return
     against = publication.release if publication is not None else None
+    holds = conf.REVIEW == "all" or (conf.REVIEW == "changes" and against is not None)
     compared = against.pk if against is not None else 0
+    # Another setting asks for another comparison: what was only marked is held then, or the other way round.
+    compared = ~compared if holds else compared
     if release.compared == compared:
         return
     _put_back(release)
-    holds = conf.REVIEW == "all" or (conf.REVIEW == "changes" and against is not None)
     traffic = Traffic.latest()
     carried = {owner_of(row): set(row.waiting or ()) for row in _waiting(against)} if against is not None else {}
     found: list[OfferList] = []
@@ -64,13 +66,17 @@ def owner_of(row: OfferList) -> Owner:
 
 
 def hold(row: OfferList, offers: Sequence[Offer], fresh: Iterable[str], traffic: Traffic) -> None:
-    """Let a list consist of ``offers``, of which the ``fresh`` ones wait for approval if any have to; not saved."""
-    if conf.REVIEW == "auto":
-        row.offers = encode_offers(offers)
+    """Let a list consist of ``offers``, of which the ``fresh`` ones wait for approval if any have to; not saved.
+
+    What pages show already does not begin to wait, though nobody has looked at it.
+    """
+    wait = {*fresh, *((row.waiting or ()) if row.learned is not None else ())} if conf.REVIEW != "auto" else set()
+    waiting = [offer.item for offer in offers if offer.item in wait]
+    if not waiting:
+        row.offers, row.learned = encode_offers(offers), None
         return
-    row.waiting = [*(row.waiting or ()), *fresh]
-    row.learned = encode_offers(offers)
-    row.offers = encode_offers([offer for offer in offers if offer.item not in row.waiting])
+    row.waiting, row.learned = waiting, encode_offers(offers)
+    row.offers = encode_offers([offer for offer in offers if offer.item not in wait])
     row.attention = attention(row, offers, traffic)
 
 
@@ -152,8 +158,11 @@ def _to_look_at(
                 seen.add(row.pk)
                 yield row
     anchors = [anchor for _, anchor, _ in carried if anchor is not None]
-    for some in chunks(anchors, LISTS_AT_ONCE):
-        for row in release.lists.filter(anchor__in=some).annotate(before=F("offers")):
+    unchanged = [Q(anchor__in=some) for some in chunks(anchors, LISTS_AT_ONCE)]
+    if len(anchors) < len(carried):
+        unchanged.append(Q(anchor=None))
+    for condition in unchanged:
+        for row in release.lists.filter(condition).annotate(before=F("offers")).defer("learned"):
             if row.pk not in seen and owner_of(row) in carried:
                 yield row
 
@@ -167,19 +176,24 @@ def _differing(release: Release, against: Release | None, strategy: str) -> Sequ
 
 
 def _marked(rows: Sequence[Any], carried: Mapping[Owner, set[str]], traffic: Traffic, holds: bool) -> list[OfferList]:
-    """The lists with offers that nobody has looked at, those marked in them."""
+    """The lists with offers that nobody has looked at, those marked in them.
+
+    Of a list that is held, only the held ones: what pages show is not taken from them.
+    """
     settled, found = _settled(rows), []
     for row in rows:
-        offers = decode_offers(row.offers)
-        owner = owner_of(row)
-        known = {offer.item for offer in decode_offers(row.before)} - carried.get(owner, set()) | settled[owner]
-        row.waiting = [offer.item for offer in offers if offer.item not in known]
-        if not row.waiting:
-            continue
-        if holds:
-            hold(row, offers, (), traffic)
-        row.attention = attention(row, offers, traffic)
-        found.append(row)
+        offers, owner = decode_offers(row.offers), owner_of(row)
+        shown = {offer.item for offer in decode_offers(row.before)} | settled[owner]
+        unseen = carried.get(owner, set()) - settled[owner]
+        fresh = [offer.item for offer in offers if offer.item not in shown]
+        row.waiting, row.learned = None, None
+        if holds and fresh:
+            hold(row, offers, fresh, traffic)
+        else:
+            row.waiting = [offer.item for offer in offers if offer.item not in shown or offer.item in unseen]
+            row.attention = attention(row, offers, traffic)
+        if row.waiting:
+            found.append(row)
     return found
 
 

@@ -7,7 +7,7 @@ from ecomrec_django.models import OfferList, Override, Publication, Rule
 pytestmark = pytest.mark.urls("tests.admin.urls")
 
 MODELS = [
-    *("release", "offerlist", "override", "trainingrun", "item", "category"),
+    *("release", "offerlist", "reviewlist", "override", "decision", "trainingrun", "item", "category"),
     *(
         "event",
         "visitor",
@@ -21,6 +21,8 @@ MODELS = [
         "dailyfigure",
     ),
 ]
+# Lists that are looked at with the right to another.
+RIGHTS = {"reviewlist": "view_offerlist"}
 
 
 def release_page(release, name="change"):
@@ -41,7 +43,8 @@ def test_every_list_is_forbidden_to_staff_without_the_right(client_with, planted
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_list_is_shown_to_staff_with_the_right_to_view(client_with, planted, model):
-    assert client_with(f"view_{model}").get(f"/admin/ecomrec/{model}/").status_code == 200
+    right = RIGHTS.get(model, f"view_{model}")
+    assert client_with(right).get(f"/admin/ecomrec/{model}/").status_code == 200
 
 
 @pytest.mark.parametrize("model", sorted(set(MODELS) - {"override", "rule", "experiment"}))
@@ -49,14 +52,14 @@ def test_what_data_and_training_make_cannot_be_added_even_by_the_superuser(super
     assert superuser_client.get(f"/admin/ecomrec/{model}/add/").status_code == 403
 
 
-@pytest.mark.parametrize("name", ["change", "lists", "publish", "rollback"])
+@pytest.mark.parametrize("name", ["change", "lists", "publish", "rollback", "schedule"])
 def test_release_pages_are_closed_to_the_anonymous_and_to_staff_without_the_right(client, client_with, planted, name):
     url = release_page(planted.candidate, name)
     assert "/admin/login/" in client.get(url)["Location"]
     assert client_with().get(url).status_code == 403
 
 
-@pytest.mark.parametrize("page", ["segment/interests", "release/metrics"])
+@pytest.mark.parametrize("page", ["segment/interests", "release/metrics", "release/overview"])
 def test_pages_of_figures_need_the_right_to_view(client, client_with, planted, page):
     url = f"/admin/ecomrec/{page}/"
     assert "/admin/login/" in client.get(url)["Location"]
@@ -64,7 +67,7 @@ def test_pages_of_figures_need_the_right_to_view(client, client_with, planted, p
     assert client_with(f"view_{page.split('/')[0]}").get(url).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["publish", "rollback"])
+@pytest.mark.parametrize("name", ["publish", "rollback", "schedule"])
 def test_viewing_releases_is_not_enough_to_publish_or_roll_back(client_with, planted, name):
     staff = client_with("view_release")
     assert staff.get(release_page(planted.published, name)).status_code == 403

@@ -26,7 +26,7 @@ def test_a_training_walks_from_orders_to_a_published_release(stocked):
     assert run.percent == 100
     assert Publication.objects.get().release == run.release
     assert run.metrics["events"] == 2
-    assert run.release.metrics == {"next_item": {"lists": 3, "category_lists": 2, "offers": 5}}
+    assert run.release.metrics == {"next_item": {"lists": 3, "category_lists": 2, "offers": 5, "expected_margin": 0.0}}
     offers = decode_offers(OfferList.objects.get(anchor__external_id="a").offers)
     assert [(o.item, o.reason, o.score) for o in offers] == [("b", Reason.TOGETHER, 0.1235)]
     assert offers[0].aisle == Item.objects.get(external_id="b").category.aisle_id
