@@ -94,6 +94,7 @@ class OfferListAdmin(ReadOnlyAdmin):
 
     def _page(self, request: HttpRequest, offer_list: OfferList) -> dict[str, Any]:
         reviews = may_review(request.user)
+        cards = cards_of(offer_list)
         pair = urlencode({"strategy": offer_list.strategy, "anchor": offer_list.anchor_id or ""})
         add = reverse(f"{self.admin_site.name}:ecomrec_override_add")
         return {
@@ -102,7 +103,8 @@ class OfferListAdmin(ReadOnlyAdmin):
             "offer_list": offer_list,
             "strategy": strategy_label(offer_list.strategy),
             "anchor_picture": picture(offer_list.anchor, 160),
-            "cards": cards_of(offer_list),
+            "cards": cards,
+            "pins": sum(card.pinned for card in cards),
             "reviews": reviews,
             "can_pin": reviews and offer_list.anchor_id is not None,
             "can_pin_another": offer_list.anchor_id is not None and request.user.has_perm("ecomrec.add_override"),

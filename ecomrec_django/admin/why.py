@@ -29,6 +29,13 @@ SLOT = "slot:"
 LISTED = 40
 
 
+class ItemSelect(AutocompleteSelect):
+    """Shows nothing chosen for what is no key, instead of failing; the field says what was wrong."""
+
+    def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
+        return super().optgroups(name, [one for one in value if str(one).isdecimal()], attr)
+
+
 class WhyForm(forms.Form):
     """Which page, which block, and who looks at it."""
 
@@ -50,7 +57,7 @@ class WhyForm(forms.Form):
         for name, relation in relations.items():
             field: Any = self.fields[name]
             field.queryset = Item.objects.defer("description")
-            field.widget = AutocompleteSelect(relation, admin_site)
+            field.widget = ItemSelect(relation, admin_site)
             field.widget.choices = field.choices
         blocks: Any = self.fields["block"]
         blocks.choices = [

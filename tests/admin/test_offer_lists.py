@@ -188,3 +188,27 @@ def test_lists_of_a_release_still_being_written_are_not_listed(superuser_client,
     Publication.objects.all().delete()
     Release.objects.update(complete=False)
     assert rows(superuser_client.get(LISTS)) == []
+
+
+def test_pins_move_up_and_down_as_far_as_there_are_pins(superuser_client, planted):
+    for item in ("P4", "P6", "P3"):
+        act(superuser_client, planted, pin=item)
+    html = superuser_client.get(page(planted.offer_list)).content.decode()
+    assert [html.count(f'name="{name}"') for name in ("up", "down")] == [2, 2]
+    act(superuser_client, planted, up="P3")
+    act(superuser_client, planted, down="P4")
+    assert shown(superuser_client, planted)[:3] == ["Product 3", "Product 4", "Product 6"]
+    response = act(superuser_client, planted, up="P3")
+    assert "That was decided already." in response.content.decode()
+    response = act(superuser_client, planted, up="P2")
+    assert "pin it first" in response.content.decode()
+
+
+def test_pins_are_put_in_the_order_that_was_dragged(superuser_client, planted):
+    act(superuser_client, planted, pin="P4")
+    superuser_client.post(f"{LISTS}{planted.offer_list.pk}/override/", {"order": ["P3", "P4", "P2"]})
+    assert shown(superuser_client, planted)[:3] == ["Product 3", "Product 4", "Product 2"]
+    response = superuser_client.post(
+        f"{LISTS}{planted.offer_list.pk}/override/", {"order": ["P3", "no such"]}, follow=True
+    )
+    assert "There is no item “no such” in the catalog." in response.content.decode()
