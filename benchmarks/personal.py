@@ -35,6 +35,11 @@ BLOCKS = {
     "for_you": "{% for_you %}",
     "upgrade_to": "{% upgrade_to product %}",
 }
+# With twenty rules of all kinds, five hundred hidden items, and an experiment in each slot.
+ALL_ON = {
+    "all on, slot of one item": '{% slot "product" product %}',
+    "all on, slot of a cart of 3": '{% slot "cart" cart %}',
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -117,12 +122,37 @@ def _figures(database: str, visitors: int, samples: int) -> list[Row]:
     products = _products()
     rng = np.random.default_rng(5)
     rows = []
-    for block, source in BLOCKS.items():
+    for block, source in (*BLOCKS.items(), *ALL_ON.items()):
+        if block == next(iter(ALL_ON)):
+            _switch_all_on()
         some = rng.permutation(_personal_shop.visiting(visitors))[:samples].tolist()
         rows += [{"name": f"{database}: {block}: {name}", **row} for name, row in _block(source, products, some)]
     if failures:
         raise SystemExit(f"blocks failed: {dict(failures)}")
     return rows
+
+
+def _switch_all_on() -> None:
+    """Rules about the mirror, about live products and about single items, and two arms in each slot."""
+    from ecomrec_django.models import Arm, Category, Experiment, Item, Rule
+    from ecomrec_django.serving.rulebook import forget_rulebook
+
+    categories = list(Category.objects.order_by("-pk")[:5])
+    brands = list(Item.objects.values_list("brand", flat=True).distinct()[:5])
+    hide, boost = Rule.Action.HIDE, Rule.Action.BOOST
+    rules = [Rule(name=f"Not {category}", action=hide, category=category) for category in categories]
+    rules += [Rule(name=f"More {brand}", action=boost, brand=brand, factor=1.5) for brand in brands]
+    rules += [Rule(name=f"Not above {price}", action=hide, lowest_price=price) for price in range(1_000, 1_005)]
+    rules += [Rule(name=f"Fewer below {price}", action=boost, highest_price=price, factor=0.9) for price in range(1, 6)]
+    rules += [Rule(name=f"Never {item}", action=hide, item=item) for item in Item.objects.order_by("-pk")[:500]]
+    Rule.objects.all().delete()
+    Rule.objects.bulk_create(rules)
+    Experiment.objects.all().delete()
+    for slot in ("product", "cart"):
+        experiment = Experiment.objects.create(name=slot, slot=slot, status=Experiment.Status.RUNNING)
+        for name, options in (("as it is", {}), ("new things", {"discovery": 0.2})):
+            Arm.objects.create(experiment=experiment, name=name, options=options)
+    forget_rulebook()
 
 
 def _products() -> list[Any]:
@@ -201,8 +231,10 @@ class _Contexts:
 
     def keep_cached(self, product: Any) -> None:
         """Seldom needed: the local cache lets go of a list after five seconds."""
+        from ecomrec_django.serving.rulebook import rulebook
         from ecomrec_django.serving.stored import stored_for
 
+        rulebook()
         for strategy in ("bought_with", "upgrade_to"):
             stored_for(strategy, self.cart(product))
         stored_for("for_you", [""], general=True)
@@ -214,13 +246,17 @@ def _queries(block: Any, contexts: _Contexts, visitors: list[int], known: bool) 
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
+    from ecomrec_django.serving.rulebook import rulebook
+
     most = {}
     for name in ("queries", "uncached"):
         found = []
         for visitor, product in zip(visitors, cycle(contexts.products), strict=False):
             cache.clear()
-            if name == "queries":
-                contexts.keep_cached(product)
+            contexts.keep_cached(product)
+            if name == "uncached":
+                cache.clear()
+                rulebook()
             asked = contexts.of(product, visitor if known else None)
             with CaptureQueriesContext(connection) as queries:
                 block.render(asked)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from ..models import Item, Rule
@@ -90,12 +91,12 @@ class Term:
         """Whether it hides one item and asks for nothing else: a merchant may have thousands of these."""
         return bool(self.item) and self.action == Rule.Action.HIDE and not (self.asks_mirror or self.asks_live)
 
-    @property
+    @cached_property
     def asks_live(self) -> bool:
         """Whether it needs the product as it is now."""
         return _bounds(self.price) or _bounds(self.margin) or _bounds(self.stock)
 
-    @property
+    @cached_property
     def asks_mirror(self) -> bool:
         """Whether it needs what the mirror says of offers or anchors."""
         asked = self.category or self.brand or self.attribute or self.beside or self.new_days is not None
@@ -183,14 +184,26 @@ class Terms:
     hidden: Mapping[str, tuple[Term, ...]] = field(default_factory=dict)
     block: Block | None = None
 
-    @property
+    @cached_property
     def asks_mirror(self) -> bool:
         return any(rule.asks_mirror for rule in self.rules)
 
-    @property
+    @cached_property
+    def hides(self) -> tuple[Term, ...]:
+        return tuple(rule for rule in self.rules if rule.action == Rule.Action.HIDE)
+
+    @cached_property
+    def allows(self) -> tuple[Term, ...]:
+        return tuple(rule for rule in self.rules if rule.action == Rule.Action.ONLY)
+
+    @cached_property
+    def boosts(self) -> tuple[Term, ...]:
+        return tuple(rule for rule in self.rules if rule.action == Rule.Action.BOOST)
+
+    @cached_property
     def boosts_live(self) -> bool:
         """Whether an order depends on live products."""
-        return any(rule.action == Rule.Action.BOOST and rule.asks_live for rule in self.rules)
+        return any(rule.asks_live for rule in self.boosts)
 
     def beside(self, anchors: Iterable[str], facts: Mapping[str, Facts]) -> Terms:
         """Those that hold beside these anchors; ``facts`` by external id."""
@@ -204,22 +217,20 @@ class Terms:
             if self.block is None or rule.holds(*self.block):
                 return f"hidden by “{rule.name}”"
         facts = self._facts(item)
-        allowed: list[bool | None] = []
-        for rule in self.rules:
-            if rule.action == Rule.Action.HIDE and rule.fits(item, facts, live):
+        for rule in self.hides:
+            if rule.fits(item, facts, live):
                 return f"hidden by “{rule.name}”"
-            if rule.action == Rule.Action.ONLY:
-                allowed.append(rule.fits(item, facts, live))
-        if allowed and not any(one is None or one for one in allowed):
-            names = ", ".join(f"“{rule.name}”" for rule in self.rules if rule.action == Rule.Action.ONLY)
+        # One that turns on the live product may still be met.
+        if self.allows and not any(rule.fits(item, facts, live) in (True, None) for rule in self.allows):
+            names = ", ".join(f"“{rule.name}”" for rule in self.allows)
             return f"not among {names}"
         return None
 
     def factor(self, item: str, live: Live | None = None) -> float:
         """By how much an offer is boosted: the product of the factors that fit it."""
         facts, found = self._facts(item), 1.0
-        for rule in self.rules:
-            if rule.action == Rule.Action.BOOST and rule.fits(item, facts, live):
+        for rule in self.boosts:
+            if rule.fits(item, facts, live):
                 found *= rule.factor
         return found
 
@@ -229,7 +240,7 @@ class Terms:
         The order given need not be that of the scores (a dial may have turned it): an offer counts with the greatest
         score from its place on, so that without a boost nothing moves.
         """
-        if not any(rule.action == Rule.Action.BOOST for rule in self.rules):
+        if not self.boosts:
             return offers
         live = live or {}
         worth, greatest = {}, float("-inf")
