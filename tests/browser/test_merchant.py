@@ -181,20 +181,28 @@ def test_a_merchant_reads_why_reviews_publishes_and_rolls_back(shop, visit):
 
 PAGES = {
     "overview": "release/overview/",
+    "queue": "reviewlist/?release={release}",
+    "list": "offerlist/{list}/change/",
+    "release": "release/{release}/change/",
+    "schedule": "release/{newest}/schedule/",
+    "earnings": "dailyfigure/",
+    "rules": "rule/",
     "why": "offerlist/why/?block=slot:product&item={anchor}&other={other}",
     "evidence": "offerlist/{list}/evidence/?offer={offer}",
     "decisions": "decision/",
 }
 FOUND = """
 import json
-from ecomrec_django.models import Item, OfferList, Publication
+from ecomrec_django.models import Item, OfferList, Publication, Release
 from ecomrec_django.strategies.base import decode_offers
 row = OfferList.objects.filter(
     release=Publication.objects.get().release_id, strategy="bought_with", anchor__isnull=False
 ).first()
 offer = decode_offers(row.offers)[0].item
 other = Item.objects.exclude(pk=row.anchor_id).exclude(external_id=offer).last()
-print(json.dumps({"list": row.pk, "anchor": row.anchor_id, "offer": offer, "other": other.pk}))
+found = {"list": row.pk, "anchor": row.anchor_id, "offer": offer, "other": other.pk, "release": row.release_id}
+found["newest"] = Release.objects.filter(refused="").latest("pk").pk
+print(json.dumps(found))
 """
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
+from ecomrec_django.catalog.sync import CHECKPOINT as CATALOG
 from ecomrec_django.learning.evaluation import Evaluation
 from ecomrec_django.models import (
     Checkpoint,
@@ -81,7 +82,7 @@ def test_a_shop_is_told_what_each_method_foretells_with_intervals_and_gains(caps
     assert (percents[-1], {stage for stage, _ in percents}) == (("shoppers", 100), {"history", "shoppers"})
     # The history is a derived file, and serves the next training.
     assert list(folder().glob("*/*.parquet"))
-    assert set(Checkpoint.objects.values_list("name", flat=True)) == {CHECKPOINT}
+    assert set(Checkpoint.objects.values_list("name", flat=True)) == {CHECKPOINT, CATALOG}
 
 
 def test_what_came_after_until_is_not_looked_at(few, tmp_path, capsys):
