@@ -26,11 +26,15 @@ PURE = {"learning", "strategies"}
 
 
 def pytest_collection_modifyitems(config, items):
-    """Tests marked ``mariadb`` belong to the MariaDB half of a run alone, those of PURE rooms to the other half; the
-    summary counts them as deselected.
+    """Tests marked ``mariadb`` belong to the MariaDB half of a run alone, those of PURE rooms and those marked ``once``
+    to the other half; the summary counts them as deselected.
     """
     if django_settings.DATABASES["default"]["ENGINE"].endswith("mysql"):
-        left_out = [item for item in items if item.path.parent.name in PURE and item.path.parent.parent == HERE]
+        left_out = [
+            item
+            for item in items
+            if item.get_closest_marker("once") or (item.path.parent.name in PURE and item.path.parent.parent == HERE)
+        ]
     else:
         left_out = [item for item in items if item.get_closest_marker("mariadb")]
     if left_out:

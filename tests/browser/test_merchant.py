@@ -206,6 +206,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("width", "options"),
     [

@@ -13,6 +13,7 @@ from ecomrec_django.serving.variants import Place, Variant
 from tests.worlds import World, live_in
 
 CASES = 10_000
+pytestmark = pytest.mark.once
 
 
 def true_of(world, item, rule, found):

@@ -1,8 +1,11 @@
 """Ten thousand random shops, rules and carts: no block breaks a rule of the guard or of the merchant."""
 
+import pytest
+
 from tests.worlds import World, live_in
 
 WORLDS = 10_000
+pytestmark = pytest.mark.once
 
 
 def test_no_block_breaks_a_rule_and_no_boost_shortens_one(monkeypatch):
