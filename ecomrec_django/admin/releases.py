@@ -8,7 +8,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, QuerySet
@@ -61,7 +60,12 @@ class OverruleForm(forms.ModelForm):
 class ScheduleForm(forms.Form):
     """When a release is to be published by itself."""
 
-    moment = forms.SplitDateTimeField(label=_("When"), required=False, widget=AdminSplitDateTime)
+    # The browser's own field needs no script.
+    moment = forms.DateTimeField(
+        label=_("When"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
 
 
 @admin.register(Release)
@@ -145,7 +149,6 @@ class ReleaseAdmin(ReadOnlyAdmin):
             "question": gettext("It is published by the task “ecomrec.publish_due”; an empty field cancels."),
             "button": gettext("Save"),
             "form": form,
-            "media": self.media + form.media,
         }
         if not form.is_valid():
             return self._ask(request, release, context)

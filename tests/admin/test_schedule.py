@@ -30,9 +30,7 @@ def page(release, name="schedule"):
 
 
 def entered(moment: datetime | None) -> dict[str, str]:
-    if moment is None:
-        return {"moment_0": "", "moment_1": ""}
-    return {"moment_0": f"{moment:%Y-%m-%d}", "moment_1": f"{moment:%H:%M:%S}"}
+    return {"moment": f"{moment:%Y-%m-%dT%H:%M}" if moment is not None else ""}
 
 
 def scheduled(release) -> datetime | None:
@@ -85,7 +83,7 @@ class TestThePage:
         assert "To be published at June 3, 2026, 12:30 p.m." in response.content.decode()
         assert LogEntry.objects.get().change_message.startswith("To be published at")
         assert shown() == planted.published
-        assert 'value="2026-06-03"' in client.get(page(planted.candidate)).content.decode()
+        assert 'value="2026-06-03T' in client.get(page(planted.candidate)).content.decode()
 
     def test_cancels_with_an_empty_field(self, client_with, due):
         response = client_with(*RIGHTS).post(page(due), entered(None), follow=True)
@@ -101,7 +99,7 @@ class TestThePage:
         assert not LogEntry.objects.exists()
 
     def test_asks_again_for_what_is_no_moment(self, client_with, due):
-        response = client_with(*RIGHTS).post(page(due), {"moment_0": "soon", "moment_1": ""})
+        response = client_with(*RIGHTS).post(page(due), {"moment": "soon"})
         assert response.status_code == 200
         assert response.context["form"].errors
         assert scheduled(due) == NOON + timedelta(hours=1)
