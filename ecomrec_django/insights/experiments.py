@@ -115,7 +115,7 @@ def _results(experiment: Experiment, shown: Exposed, arms: Sequence[Arm]) -> dic
         "worse": experiment.results.get("worse", 0),
     }
     if holdout is not None:
-        results |= _incremental(spent, offers, holdout)
+        results |= _incremental(shown, holdout)
         behind = results["incremental"]["high"] is not None and results["incremental"]["high"] < 0
         results["worse"] = results["worse"] + 1 if behind else 0
     results["policies"] = _policies(experiment, shown, arms, offers)
@@ -137,10 +137,14 @@ def _difference(found: Difference) -> dict[str, float | None]:
     return {name: value if np.isfinite(value) else None for name, value in asdict(found).items()}
 
 
-def _incremental(spent: Sequence[Sample], offers: Sequence[int], holdout: int) -> dict[str, Any]:
-    """What all arms together brought more than the holdout, for all the visitors who saw them."""
-    everybody = sum((spent[place] for place in offers), Sample(0, 0.0, 0.0))
-    found = always_valid(everybody, spent[holdout])
+def _incremental(shown: Exposed, holdout: int) -> dict[str, Any]:
+    """What all arms together brought more than the holdout, for all the visitors who saw them.
+
+    Who moved from arm to arm with offers counts as well: only those who come often do, and the holdout has them all.
+    """
+    apart, without = shown.apart(holdout), shown.arm == holdout
+    everybody = _sample(shown, apart & ~without, shown.spent)
+    found = always_valid(everybody, _sample(shown, apart & without, shown.spent))
     times = everybody.count
     return {
         "incremental": {

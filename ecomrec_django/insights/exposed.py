@@ -49,10 +49,18 @@ class Exposed:
     @property
     def single(self) -> np.ndarray:
         """Which rows are of visitors who saw one arm alone; others came by two devices, or their shares changed."""
+        return self._alike(self.arm)
+
+    def apart(self, arm: int) -> np.ndarray:
+        """Which rows are of visitors who saw ``arm`` alone or never; how often others changed is no matter."""
+        return self._alike((self.arm == arm).astype(np.int64))
+
+    def _alike(self, what: np.ndarray) -> np.ndarray:
+        """Which rows are of visitors of whom ``what`` (0 … arms) is the same in all rows."""
         own = np.cumsum(self.first) - 1
         least, most = np.full(own.max(initial=-1) + 1, len(self.arms)), np.full(own.max(initial=-1) + 1, -1)
-        np.minimum.at(least, own, self.arm)
-        np.maximum.at(most, own, self.arm)
+        np.minimum.at(least, own, what)
+        np.maximum.at(most, own, what)
         return (least == most)[own]
 
 

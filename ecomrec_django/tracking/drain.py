@@ -161,7 +161,8 @@ class _Drain:
         """The observation of an entry; None, counted, for what is none."""
         try:
             one = Observation.from_json(fields[FIELD])
-            clean_item(one.item)
+            if one.exposed is None:
+                clean_item(one.item)
         except Exception as error:
             note_failure("tracking", error, "An entry in Redis could not be read")
             leave_out(Reason.LOST)

@@ -11,11 +11,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from redis import Redis
 
-from ecomrec_django.models import Erasure, Event, HeldEvent, Kind, Omission
+from ecomrec_django.models import Arm, Erasure, Event, Experiment, Exposure, HeldEvent, Kind, Omission
 from ecomrec_django.tasks import drain_task
 from ecomrec_django.tracking import drain as module
 from ecomrec_django.tracking.drain import GROUP, drain
-from ecomrec_django.tracking.observation import Observation
+from ecomrec_django.tracking.observation import Exposed, Observation
 from ecomrec_django.tracking.redis_sink import FIELD, STREAM, RedisSink
 from ecomrec_django.tracking.sinks import DatabaseSink
 from ecomrec_django.tracking.tally import Reason, left_out
@@ -69,6 +69,16 @@ def test_what_the_sink_writes_is_drained_once_and_leaves_redis(queue):
     assert queue.xlen(STREAM) == 0
     assert queue.xinfo_consumers(STREAM, GROUP) == []
     assert drain(once=True).entries == 0
+
+
+def test_that_somebody_took_part_in_an_experiment_comes_through_redis_too(queue):
+    experiment = Experiment.objects.create(name="first", slot="product", status="running")
+    arm = Arm.objects.create(experiment=experiment, name="a")
+    took_part = Observation(Kind.VIEW_ITEM_LIST, "", visitor=f"{1:064x}", exposed=Exposed(arm.pk, 0, 0.45))
+    RedisSink().write([took_part, seen(1)])
+    assert drain_task() == {"entries": 2, "unreadable": 0, "spoilt": 0}
+    assert list(Exposure.objects.values_list("arm", "propensity")) == [(arm.pk, 0.45)]
+    assert Event.objects.count() == 1
 
 
 def test_redis_holds_nobody_but_as_a_keyed_hash(queue):

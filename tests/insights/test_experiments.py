@@ -193,6 +193,28 @@ def test_a_better_arm_is_found_and_so_is_what_offers_brought_in_all():
     assert attributed > incremental["mean"]
 
 
+def test_who_comes_often_and_moves_between_arms_counts_among_those_who_saw_offers():
+    made = make(mode="bandit")
+    world = World(made)
+    everybody = visitors(800)
+    for number, visitor in enumerate(everybody):
+        # One in four comes often and spends five times as much, offers or not.
+        often = number % 4 == 0
+        if number < 400:
+            world.meet(visitor, "no offers")
+        else:
+            world.meet(visitor, "a", days=5)
+            if often:
+                world.meet(visitor, "b", days=4.95)
+        world.buy(visitor, 50 if often else 10)
+    world.save()
+    measure()
+    rows(made)
+    made.refresh_from_db()
+    assert made.results["left_out"] == 200
+    assert made.results["incremental"]["mean"] == pytest.approx(0, abs=1e-6)
+
+
 def test_arms_that_are_alike_are_not_told_apart_and_nothing_sounds_an_alarm():
     made = make()
     planted(made, {"a": 800, "b": 800, "no offers": 400}, {"a": 0.1, "b": 0.1, "no offers": 0.1})
