@@ -38,6 +38,11 @@ PREVIEWED = 5
 class PreviewChangeList(ChangeList):
     """Gives each row the first items it offers, read in one query for the whole page."""
 
+    def _get_deterministic_ordering(self, ordering: Any) -> list[Any]:
+        """Within a release and a strategy an anchor has one list. To sort by the key as well, MariaDB would read the
+        whole release."""
+        return list(ordering)
+
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.result_list = list(self.result_list)
@@ -53,8 +58,8 @@ class OfferListAdmin(ReadOnlyAdmin):
     list_display = ("anchor_picture", "owner", "offered", "length")
     list_display_links = ("owner",)
     list_filter = (StrategyFilter, ReleaseFilter, OwnerFilter)
-    # The order of the index (release, strategy, anchor).
-    ordering = ("strategy", "anchor_id", "pk")
+    # The orders of the indexes (release, strategy, anchor) and (release, strategy, category).
+    ordering = ("strategy", "anchor_id")
     sortable_by = ()
     search_fields = ("anchor__external_id", "anchor__title")
     search_note = _("Shop's id or title of the item beside which the offers stand")
@@ -67,6 +72,9 @@ class OfferListAdmin(ReadOnlyAdmin):
         return (
             super().get_queryset(request).select_related("anchor", "category", "release").defer("anchor__description")
         )
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        return ("strategy", "category_id") if request.GET.get("beside") == "category" else self.ordering
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return PreviewChangeList

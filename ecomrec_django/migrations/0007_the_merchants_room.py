@@ -85,7 +85,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='offerlist',
-            index=models.Index(fields=['release', 'attention'], name='ecomrec_list_attention'),
+            index=models.Index(fields=['attention', 'release'], name='ecomrec_list_attention'),
         ),
         migrations.AddField(
             model_name='decision',

@@ -129,7 +129,7 @@ class OfferList(models.Model):
         verbose_name_plural = _("offer lists")
         permissions = [("review_offers", _("Can review offers: approve, pin, order and block"))]
         # The review queue.
-        indexes = [models.Index(fields=["release", "attention"], name="ecomrec_list_attention")]
+        indexes = [models.Index(fields=["attention", "release"], name="ecomrec_list_attention")]
         constraints = [
             models.UniqueConstraint(fields=["release", "strategy", "anchor"], name="ecomrec_one_list_per_anchor"),
             models.UniqueConstraint(fields=["release", "strategy", "category"], name="ecomrec_one_list_per_category"),
