@@ -20,7 +20,7 @@ from ..models.bulk import aware
 from ..serving.learned import model_of
 
 # Purchases of either item that are looked at, the latest.
-LATEST_LINES = 3_000
+LATEST_LINES = 1_000
 LATEST_ORDERS = 50
 MONTHS = 12
 # Signals that turn on the two items alone.
