@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.db.models import QuerySet
@@ -45,25 +45,37 @@ class Card:
         return self.override is not None and self.override.action == Override.Action.BLOCK
 
 
-def cards_of(offer_list: OfferList) -> list[Card]:
-    """The cards of one list in two queries: its pair's overrides, and the items offered."""
-    overrides = {override.offer.external_id: override for override in overrides_of(offer_list)}
-    learned = offer_list.learned or offer_list.offers
-    offers = {offer.item: (rank, offer) for rank, offer in enumerate(decode_offers(learned), start=1)}
-    items = items_by_id([*offers, *overrides])
-    pins = [external_id for external_id, override in overrides.items() if override.action == Override.Action.PIN]
-    unlisted_blocks = [
-        external_id for external_id in overrides if external_id not in offers and external_id not in pins
+def cards_of(lists: Sequence[OfferList]) -> list[list[Card]]:
+    """The cards of each of some lists of one anchor, in two queries: their pairs' overrides, and the items offered."""
+    overrides: dict[str, dict[str, Override]] = {row.strategy: {} for row in lists}
+    for override in _overrides_of(lists):
+        overrides[override.strategy][override.offer.external_id] = override
+    offers = [
+        {offer.item: (rank, offer) for rank, offer in enumerate(decode_offers(row.learned or row.offers), start=1)}
+        for row in lists
     ]
-    order = [*pins, *(external_id for external_id in offers if external_id not in pins), *unlisted_blocks]
-    waiting = set(offer_list.waiting or ())
+    items = items_by_id(
+        [*(key for some in offers for key in some), *(key for some in overrides.values() for key in some)]
+    )
+    return [_cards(row, own, overrides[row.strategy], items) for row, own in zip(lists, offers, strict=True)]
+
+
+def _cards(
+    row: OfferList, offers: dict[str, tuple[int, Offer]], overrides: dict[str, Override], items: dict[str, Item]
+) -> list[Card]:
+    """Pins in their order, then the offers, then what is blocked and not listed."""
+    pins = [key for key, override in overrides.items() if override.action == Override.Action.PIN]
+    order = dict.fromkeys([*pins, *offers, *overrides])
+    waiting = set(row.waiting or ())
     return [_card(key, items.get(key), offers.get(key), overrides.get(key), key in waiting) for key in order]
 
 
-def overrides_of(offer_list: OfferList) -> QuerySet[Override]:
-    """The merchant's pins and blocks for this strategy and anchor, pins in their order; none for a category's list."""
+def _overrides_of(lists: Sequence[OfferList]) -> QuerySet[Override]:
+    """The merchant's pins and blocks for these strategies and their anchor, pins in their order; none for those of
+    categories."""
+    strategies, anchors = {row.strategy for row in lists}, {row.anchor_id for row in lists if row.anchor_id is not None}
     return (
-        Override.objects.filter(strategy=offer_list.strategy, anchor__isnull=False, anchor=offer_list.anchor_id)
+        Override.objects.filter(strategy__in=strategies, anchor__in=anchors)
         .select_related("offer", "segment", "created_by")
         .defer("offer__description", "segment__profile", "segment__centre")
         .order_by("position", "pk")

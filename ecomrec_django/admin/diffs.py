@@ -13,6 +13,7 @@ from ..models import Item, OfferList, Publication, Release
 from ..pipeline.diff import Change, ReleaseDiff, list_change
 from .base import strategy_label
 from .cards import items_by_id
+from .evidence import rounded
 from .pictures import picture
 
 SHOWN = 8
@@ -69,7 +70,7 @@ def count_table(found: ReleaseDiff) -> list[dict[str, Any]]:
 def _expected(release: Release, strategy: str) -> str:
     figures = release.metrics.get(strategy)
     worth = figures.get("expected_margin") if isinstance(figures, dict) else None
-    return "–" if worth is None else number_format(round(worth, 2), 2, force_grouping=True)
+    return "–" if worth is None else rounded(worth, 2)
 
 
 def changed_rows(lists: QuerySet[OfferList], change: Change) -> list[ListRow]:

@@ -8,81 +8,54 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html, format_html_join
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..errors import DataError
 from ..models import OfferList
 from ..strategies.base import decode_offers
-from .base import ReadOnlyAdmin, strategy_label
-from .cards import cards_of, items_by_id
+from .base import strategy_label
+from .cards import cards_of
 from .charts import CHART_MEDIA
 from .decisions import decided_of
 from .filters import OwnerFilter, ReleaseFilter, StrategyFilter
+from .lists import ListsAdmin, PreviewChangeList
 from .pair_evidence import evidence_page
 from .pictures import picture
 from .queue import REVIEW_MEDIA, next_in_queue
 from .reviewing import act, may_review
-from .search import found_ids
 from .why import why_page
 
-PREVIEWED = 5
 
-
-class PreviewChangeList(ChangeList):
-    """Gives each row the first items it offers, read in one query for the whole page."""
+class OfferListChangeList(PreviewChangeList):
+    def offers_of(self, row: Any) -> list[str]:
+        return [offer.item for offer in decode_offers(row.offers)]
 
     def _get_deterministic_ordering(self, ordering: Any) -> list[Any]:
         """Within a release and a strategy an anchor has one list. To sort by the key as well, MariaDB would read the
         whole release."""
         return list(ordering)
 
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        self.result_list = list(self.result_list)
-        offered = {row.pk: [offer.item for offer in decode_offers(row.offers)] for row in self.result_list}
-        items = items_by_id(key for keys in offered.values() for key in keys[:PREVIEWED])
-        for row in self.result_list:
-            row.length = len(offered[row.pk])
-            row.preview = [items[key] for key in offered[row.pk][:PREVIEWED] if key in items]
-
 
 @admin.register(OfferList)
-class OfferListAdmin(ReadOnlyAdmin):
+class OfferListAdmin(ListsAdmin):
     list_display = ("anchor_picture", "owner", "offered", "length")
-    list_display_links = ("owner",)
     list_filter = (StrategyFilter, ReleaseFilter, OwnerFilter)
     # The orders of the indexes (release, strategy, anchor) and (release, strategy, category).
     ordering = ("strategy", "anchor_id")
-    sortable_by = ()
-    search_fields = ("anchor__external_id", "anchor__title")
-    search_note = _("Shop's id or title of the item beside which the offers stand")
     empty_hint = _("No release yet: run “manage.py ecomrec_train --publish”.")
     change_form_template = "admin/ecomrec/offerlist/change_form.html"
     change_list_template = "admin/ecomrec/offerlist/change_list.html"
     fields = ("release", "strategy", "anchor", "category")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[OfferList]:
-        return (
-            super().get_queryset(request).select_related("anchor", "category", "release").defer("anchor__description")
-        )
-
     def get_ordering(self, request: HttpRequest) -> Any:
         return ("strategy", "category_id") if request.GET.get("beside") == "category" else self.ordering
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return PreviewChangeList
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[OfferList], search_term: str
-    ) -> tuple[QuerySet[OfferList], bool]:
-        return (queryset.filter(anchor__in=found_ids(search_term)) if search_term.strip() else queryset), False
+        return OfferListChangeList
 
     def get_urls(self) -> list[URLPattern]:
         views = {"override": self.override_view, "evidence": self.evidence_view}
@@ -102,7 +75,7 @@ class OfferListAdmin(ReadOnlyAdmin):
 
     def _page(self, request: HttpRequest, offer_list: OfferList) -> dict[str, Any]:
         reviews = may_review(request.user)
-        cards = cards_of(offer_list)
+        (cards,) = cards_of([offer_list])
         pair = urlencode({"strategy": offer_list.strategy, "anchor": offer_list.anchor_id or ""})
         add = reverse(f"{self.admin_site.name}:ecomrec_override_add")
         return {
@@ -164,20 +137,6 @@ class OfferListAdmin(ReadOnlyAdmin):
 
     def _to(self, pk: int) -> HttpResponseRedirect:
         return HttpResponseRedirect(reverse(f"{self.admin_site.name}:ecomrec_offerlist_change", args=[pk]))
-
-    @admin.display(description="")
-    def anchor_picture(self, offer_list: OfferList) -> SafeString:
-        return picture(offer_list.anchor)
-
-    @admin.display(description=_("beside"))
-    def owner(self, offer_list: OfferList) -> str:
-        return offer_list.owner
-
-    @admin.display(description=_("offered"))
-    def offered(self, offer_list: Any) -> SafeString:
-        shown = ((item.title, picture(item, 32)) for item in offer_list.preview)
-        pictures = format_html_join("", '<span title="{}">{}</span>', shown)
-        return format_html('<span class="ecomrec-row">{}</span>', pictures)
 
     @admin.display(description=_("offers"))
     def length(self, offer_list: Any) -> int:

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.formats import number_format
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -18,6 +17,7 @@ from ..models import Omission, Segment, TrainingRun
 from .base import strategy_label
 from .charts import Cell, Chart, Column, Row
 from .earnings import day_charts, money, percent
+from .evidence import rounded
 
 DAYS = 28
 SEGMENTS = 6
@@ -42,7 +42,7 @@ def overview_page(request: HttpRequest) -> dict[str, Any]:
         "steps": _steps(found),
         "marks": _marks(found),
         "readiness": [(strategy_label(one.strategy), one, _readiness_said(one)) for one in found.readiness],
-        "left_out": [(Omission.Reason(reason).label, number(count)) for reason, count in found.left_out],
+        "left_out": [(Omission.Reason(reason).label, rounded(count, 0)) for reason, count in found.left_out],
     }
     if request.user.has_perm("ecomrec.view_dailyfigure"):
         context |= _earned()
@@ -51,10 +51,6 @@ def overview_page(request: HttpRequest) -> dict[str, Any]:
             Segment.objects.filter(size__gt=0).only("name", "described", "size").order_by("-size")[:SEGMENTS]
         )
     return context
-
-
-def number(count: float) -> str:
-    return number_format(count, 0, force_grouping=True)
 
 
 def _steps(found: Health) -> list[str]:
@@ -81,7 +77,7 @@ def _steps(found: Health) -> list[str]:
 
 
 def _at_most(count: int) -> str:
-    return f"{number(count)}+" if count >= COUNTED else number(count)
+    return f"{rounded(count, 0)}+" if count >= COUNTED else rounded(count, 0)
 
 
 def _marks(found: Health) -> list[Mark]:
@@ -112,7 +108,7 @@ def _marks(found: Health) -> list[Mark]:
             )
         )
     if found.queue is not None:
-        text = _("Redis does not answer") if found.queue < 0 else number(found.queue)
+        text = _("Redis does not answer") if found.queue < 0 else rounded(found.queue, 0)
         state = "bad" if found.queue < 0 else "good" if found.queue < 10_000 else "weak"
         marks.append(Mark(_("Events waiting in Redis"), text, state))
     return marks
@@ -121,9 +117,9 @@ def _marks(found: Health) -> list[Mark]:
 def _activity(found: Health) -> Mark:
     """Fewer than half of the usual events may mean that tracking is broken."""
     one = found.activity
-    usual = _("usually %(count)s") % {"count": number(one.usual)} if one.usual is not None else ""
+    usual = _("usually %(count)s") % {"count": rounded(one.usual, 0)} if one.usual is not None else ""
     state = "" if one.usual is None else "good" if one.today >= one.usual / 2 else "weak" if one.today else "bad"
-    return Mark(_("Events in 24 hours"), number(one.today), state, "admin:ecomrec_event_changelist", usual)
+    return Mark(_("Events in 24 hours"), rounded(one.today, 0), state, "admin:ecomrec_event_changelist", usual)
 
 
 def _ago(moment: Any) -> str:
@@ -149,7 +145,7 @@ def _earned() -> dict[str, Any]:
         "funnel": _funnel(daily) if daily else None,
         "charts": day_charts(daily) if len(daily) > 1 else [],
         "revenue": money(sum(line.revenue for line in daily)),
-        "shop_orders": number(totals(since, until).orders),
+        "shop_orders": rounded(totals(since, until).orders, 0),
     }
 
 
@@ -163,7 +159,7 @@ def _funnel(daily: list[Line]) -> Chart:
     ]
     first = counts[0][1]
     rows = [
-        Row(str(label), [Cell(number(count), float(count)), Cell(percent(count / first if first else None))])
+        Row(str(label), [Cell(rounded(count, 0), float(count)), Cell(percent(count / first if first else None))])
         for label, count in counts
     ]
     columns = [Column(_("Step")), Column(_("Count"), drawn=True), Column(_("Of those seen"))]

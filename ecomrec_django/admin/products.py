@@ -59,10 +59,15 @@ class Panel:
         anchor = Item.objects.filter(external_id=conf.CATALOG().external_id(product)).first()
         if anchor is None or publication is None:
             return str(_("Nothing yet: the product is not in the published release."))
-        lists = OfferList.objects.filter(release=publication.release_id, anchor=anchor).select_related("anchor")
-        shown = [(strategy_label(one.strategy), one, cards_of(one)[:SHOWN]) for one in lists.order_by("strategy")]
-        if not shown:
+        lists = list(
+            OfferList.objects.filter(release=publication.release_id, anchor=anchor)
+            .select_related("anchor")
+            .order_by("strategy")
+        )
+        if not lists:
             return str(_("It has no list of its own: the one of its category is shown."))
+        cards = zip(lists, cards_of(lists), strict=True)
+        shown = [(strategy_label(row.strategy), row, own[:SHOWN]) for row, own in cards]
         context = {"lists": shown, "reviews": may_review(self.request.user), "back": self.request.path}
         return render_to_string("admin/ecomrec/product_panel.html", context)
 

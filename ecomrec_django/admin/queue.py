@@ -11,22 +11,19 @@ from django.forms import Media
 from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from ..errors import DataError
-from ..models import OfferList, Publication, Release, ReviewList
+from ..models import OfferList, Release, ReviewList
 from ..pipeline import decisions
-from .base import ReadOnlyAdmin, strategy_label
-from .cards import items_by_id
-from .filters import AnyStrategyFilter, ReleaseFilter
-from .pictures import picture
+from .base import strategy_label
+from .filters import AnyStrategyFilter, ReleaseFilter, published_release
+from .lists import ListsAdmin, PreviewChangeList
 from .reviewing import may_review
-from .search import found_ids
 
-PREVIEWED = 5
 _SCRIPTS: list[Any] = [Script("ecomrec/admin/review.js", defer=True)]
 REVIEW_MEDIA = Media(js=_SCRIPTS)
 
@@ -47,31 +44,21 @@ class QueueReleaseFilter(ReleaseFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         found = super().lookups(request, model_admin)
-        publication = Publication.objects.first()
-        newer = [one for one in found if publication is None or int(one[0]) > publication.release_id]
+        published = published_release()
+        newer = [one for one in found if published is None or int(one[0]) > published.pk]
         return [*newer, *(one for one in found if one not in newer)]
 
 
-class QueueChangeList(ChangeList):
-    """Gives each row the first items that wait, read in one query for the whole page."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        self.result_list = list(self.result_list)
-        items = items_by_id(key for row in self.result_list for key in (row.waiting or ())[:PREVIEWED])
-        for row in self.result_list:
-            row.preview = [items[key] for key in (row.waiting or ())[:PREVIEWED] if key in items]
+class QueueChangeList(PreviewChangeList):
+    def offers_of(self, row: Any) -> list[str]:
+        return row.waiting or []
 
 
 @admin.register(ReviewList)
-class QueueAdmin(ReadOnlyAdmin):
+class QueueAdmin(ListsAdmin):
     list_display = ("anchor_picture", "owner", "strategy_name", "offered", "new")
-    list_display_links = ("owner",)
     list_filter = (QueueReleaseFilter, AnyStrategyFilter)
     ordering = ("-attention", "-pk")
-    sortable_by = ()
-    search_fields = ("anchor__external_id", "anchor__title")
-    search_note = _("Shop's id or title of the item beside which the offers stand")
     empty_hint = _("Nothing waits for you: a training that changes what is offered fills this queue.")
     actions = ("approve",)
 
@@ -86,16 +73,10 @@ class QueueAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         lists = super().get_queryset(request).filter(attention__isnull=False)
-        lists = lists.annotate(held=Q(learned__isnull=False))
-        return lists.select_related("anchor", "category", "release").defer("anchor__description", "offers", "learned")
+        return lists.annotate(held=Q(learned__isnull=False)).defer("anchor__description", "offers", "learned")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return QueueChangeList
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        return (queryset.filter(anchor__in=found_ids(search_term)) if search_term.strip() else queryset), False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"title": _("Lists to review"), **(extra_context or {})})
@@ -117,28 +98,13 @@ class QueueAdmin(ReadOnlyAdmin):
         text = ngettext("%(count)s offer is approved.", "%(count)s offers are approved.", approved)
         messages.success(request, text % {"count": approved})
 
-    @admin.display(description="")
-    def anchor_picture(self, row: Any) -> SafeString:
-        return picture(row.anchor)
-
-    @admin.display(description=_("beside"))
-    def owner(self, row: Any) -> str:
-        return row.owner
-
     @admin.display(description=_("strategy"))
     def strategy_name(self, row: Any) -> str:
         return strategy_label(row.strategy)
 
-    @admin.display(description=_("new offers"))
-    def offered(self, row: Any) -> SafeString:
-        shown = ((item.title, picture(item, 32)) for item in row.preview)
-        pictures = format_html_join("", '<span title="{}">{}</span>', shown)
-        return format_html('<span class="ecomrec-row">{}</span>', pictures)
-
     @admin.display(description=_("state"))
     def new(self, row: Any) -> SafeString:
-        count = len(row.waiting or ())
-        text = ngettext("%(count)s new", "%(count)s new", count) % {"count": count}
+        text = ngettext("%(count)s new", "%(count)s new", row.length) % {"count": row.length}
         if row.held:
             return format_html('{} <span class="ecomrec-badge">{}</span>', text, _("waits for approval"))
         return format_html("{}", text)

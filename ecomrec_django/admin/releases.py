@@ -24,7 +24,7 @@ from ..errors import EcomrecError
 from ..models import Publication, Release
 from ..pipeline import publish as publishing
 from ..pipeline.diff import Change, diff, lists_of
-from .base import ReadOnlyAdmin, strategy_label
+from .base import COUNTED, ReadOnlyAdmin, strategy_label
 from .charts import CHART_MEDIA, mapping
 from .diffs import changed_rows, compared_with, count_table, lists_per_strategy
 from .evaluations import (
@@ -124,7 +124,7 @@ class ReleaseAdmin(ReadOnlyAdmin):
                 "others": Release.objects.filter(complete=True).exclude(pk=release.pk).order_by("-pk")[:10],
                 "can_publish": may_publish and may_overrule and release.complete and not is_published,
                 "can_schedule": may_publish and release.complete and not release.refused and not is_published,
-                "to_review": to_review(release).count() if release.compared is not None else 0,
+                "to_review": to_review(release).order_by()[:COUNTED].count(),
                 "roll_back_to": publication.previous if may_publish and is_published and publication else None,
                 "evaluated": [table] if table.rows else [],
                 "cases": cases_said(evaluation),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ..errors import DataError
-from ..models import Category, Decision, Item, OfferList, Override
+from ..models import Category, Decision, Item, OfferList
 from ..pipeline import decisions
 
 # Buttons of one offer, whose value is its external id.
@@ -79,7 +79,7 @@ def _about(user: Any, name: str, offer_list: OfferList, offer: Item, note: str) 
             "beside": _name(beside),
         }
     if name in ("up", "down"):
-        decisions.order(user, offer_list, _moved(offer_list, offer.external_id, -1 if name == "up" else 1), note)
+        decisions.move(user, offer_list, offer, -1 if name == "up" else 1, note)
         return _("“%(item)s” has moved.") % said
     if name == "pin":
         decisions.pin(user, offer_list, offer, note)
@@ -98,18 +98,3 @@ def _name(category: Category) -> str:
 def _check_anchor(offer_list: OfferList) -> None:
     if offer_list.anchor_id is None:
         raise Http404(_("Only in the list of an item can offers be pinned or blocked."))
-
-
-def _moved(offer_list: OfferList, item: str, by: int) -> list[str]:
-    """The pins' external ids in their order, with one of them moved by so many places."""
-    pins = list(
-        Override.objects.filter(strategy=offer_list.strategy, anchor=offer_list.anchor_id, action=Override.Action.PIN)
-        .order_by("position", "pk")
-        .values_list("offer__external_id", flat=True)
-    )
-    if item not in pins:
-        raise DataError(_("Only pinned offers have a place of their own: pin it first."))
-    at = pins.index(item)
-    to = min(max(at + by, 0), len(pins) - 1)
-    pins.insert(to, pins.pop(at))
-    return pins

@@ -1,7 +1,8 @@
-"""What the endpoints that a shop's own pages call have in common."""
+"""What endpoints have in common: those that the shop's own pages call, and those for staff."""
 
 from __future__ import annotations
 
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -9,6 +10,15 @@ from rest_framework.views import APIView
 
 from .parsers import SmallJSONParser
 from .permissions import SameOrigin
+from .throttling import OffersThrottle
+
+
+class StaffView(APIView):
+    """Answers staff who are logged in, with the right that ``permission_classes`` names, in JSON."""
+
+    authentication_classes = [SessionAuthentication]
+    renderer_classes = [JSONRenderer]
+    throttle_classes = [OffersThrottle]
 
 
 class PageView(APIView):

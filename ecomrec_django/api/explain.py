@@ -7,12 +7,9 @@ from typing import Any
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
-from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import PermissionDenied, ValidationError
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from ..conf import conf
 from ..errors import EcomrecError
@@ -22,9 +19,9 @@ from ..models import Segment, Visitor
 from ..serving.page import Page
 from ..serving.registry import strategy_named
 from ..strategies.base import evidence_of
+from .base import StaffView
 from .permissions import MayViewLists
 from .serializers import StrictSerializer
-from .throttling import OffersThrottle
 
 
 class ExplainQuerySerializer(StrictSerializer):
@@ -72,13 +69,10 @@ class ExplanationSerializer(serializers.Serializer):
     blocks = ExplainedBlockSerializer(many=True)
 
 
-class ExplainView(APIView):
+class ExplainView(StaffView):
     """The guard's verdict on every candidate. Needs the right to view offer lists; for a visitor, to view visitors."""
 
-    authentication_classes = [SessionAuthentication]
     permission_classes = [MayViewLists]
-    renderer_classes = [JSONRenderer]
-    throttle_classes = [OffersThrottle]
     serializer_class = ExplanationSerializer
 
     def get(self, request: Request) -> Response:

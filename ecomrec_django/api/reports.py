@@ -11,18 +11,15 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
-from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import ValidationError
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from ..errors import DataError
 from ..insights.earnings import DIMENSIONS, Line, latest, period, report, totals
+from .base import StaffView
 from .permissions import MayViewFigures
 from .serializers import StrictSerializer
-from .throttling import OffersThrottle
 
 COLUMNS = (
     *("value", "label", "impressions", "clicks", "ctr", "cart_adds", "orders"),
@@ -77,13 +74,10 @@ class EarningsSerializer(serializers.Serializer):
     shop = EarningsShopSerializer()
 
 
-class ReportView(APIView):
+class ReportView(StaffView):
     """Impressions, clicks, orders, attributed revenue and margin; as JSON, or with ``form=csv`` as a file."""
 
-    authentication_classes = [SessionAuthentication]
     permission_classes = [MayViewFigures]
-    renderer_classes = [JSONRenderer]
-    throttle_classes = [OffersThrottle]
     serializer_class = EarningsSerializer
 
     def get(self, request: Request) -> Any:

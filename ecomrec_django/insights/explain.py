@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from time import time
 from typing import Any
@@ -15,6 +15,7 @@ from ..serving.beside import Beside
 from ..serving.choosing import decided
 from ..serving.customer import Customer, customer_by_key
 from ..serving.learned import model_of
+from ..serving.offers import beside as anchors_beside
 from ..serving.offers import examine, guard_of, present, terms_of
 from ..serving.page import Page
 from ..serving.personal import Known
@@ -22,7 +23,7 @@ from ..serving.registry import strategy_named
 from ..serving.rulebook import rulebook
 from ..serving.stored import stored_for
 from ..serving.variants import NOWHERE, Place, slot_variant
-from ..strategies.base import Anchor, Offer, Reason
+from ..strategies.base import Offer, Reason
 from .evidence import orders_with_both
 
 # As many as the guard is ever given.
@@ -79,7 +80,7 @@ def explain(
     only = next(iter(found.anchors)) if len(found.anchors) == 1 else ""
     beside = Beside.of(page.catalog, page.request, found.anchors.get(only))
     verdicts = []
-    for rank, offer in enumerate(found.candidates, start=1):
+    for rank, (offer, _) in enumerate(found.candidates, start=1):
         kept = of_kept.get(offer.item)
         said = present(page.catalog, page.request, kept, beside).reason if kept is not None else ""
         verdicts.append(
@@ -110,7 +111,7 @@ def explain_slot(page: Page, slot: str, anchors: Iterable[Any], visitor: str = "
         one = explain(page, strategy, given, None, None, place)
         fills = not filled and len(one.shown) >= place.variant.minimum
         filled = filled or fills
-        found.append(Explanation(one.strategy, one.release, one.limit, one.verdicts, fills))
+        found.append(replace(one, fills=fills))
     return found
 
 
@@ -142,11 +143,10 @@ def why_absent(page: Page, strategy: str, anchors: Sequence[str], item: str, slo
         return "missing"
     rules = strategy_named(strategy)
     live = page.catalog.in_bulk([item, *anchors], page.request)
-    beside = [
-        Anchor(name, _price(page, live.get(name)), _aisle(found.get(name))) for name in anchors if rules.needs_anchor
-    ]
-    offer = Offer(item, 0.0, Reason.POPULAR, _aisle(offered), ())
-    stored, _ = stored_for(strategy, list(anchors)) if rules.needs_anchor else ({}, True)
+    stored, _ = stored_for(strategy, anchors if rules.needs_anchor else ())
+    beside = anchors_beside(page, {name: live.get(name) for name in stored}, stored)
+    aisle = offered.category.aisle_id if offered.category is not None else None
+    offer = Offer(item, 0.0, Reason.POPULAR, aisle or 0, ())
     segment = page.customer.segment if page.customer is not None else None
     guard = guard_of(page, rules, stored, [one.item for one in beside], segment)
     guard.terms = terms_of(page.rulebook.terms(strategy, slot, segment or 0), [offer], [one.item for one in beside])
@@ -159,15 +159,6 @@ def why_absent(page: Page, strategy: str, anchors: Sequence[str], item: str, slo
         orders, customers = orders_with_both(found[anchors[0]], offered) if anchors[0] in found else (0, 0)
         return f"too_weak {orders} {customers}"
     return "too_weak"
-
-
-def _price(page: Page, product: Any) -> float | None:
-    price = None if product is None else page.catalog.price(product, page.request)
-    return None if price is None else float(price)
-
-
-def _aisle(item: Item | None) -> int:
-    return (item.category.aisle_id or 0) if item is not None and item.category is not None else 0
 
 
 def _need(item: Item | None) -> int | None:

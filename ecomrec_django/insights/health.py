@@ -11,9 +11,11 @@ from django.core.cache import caches
 from django.db.models import Count, Max, Q, Sum
 from django.utils import timezone
 
+from ..catalog.sync import CHECKPOINT
 from ..conf import conf
 from ..models import Checkpoint, Event, HeldEvent, Item, OfferList, Omission, Publication, Release, TrainingRun
 from ..models.bulk import storable
+from ..tracking.redis_sink import STREAM, RedisSink, connect
 
 # Events, the latest, among which those of the last days are counted.
 LATEST_EVENTS = 100_000
@@ -54,7 +56,7 @@ class Health:
     """``synced``: when the catalog was read last · ``trained``: the latest training · ``newest``: the latest complete
     release if it is not published · ``left_out``: events of the last week by reason, most first · ``held``: events that
     wait for their product, COUNTED at most · ``to_review``: lists of the newest release that need eyes, as many at
-    most · ``queue``: entries that wait in Redis, None without it."""
+    most · ``queue``: entries that wait in Redis, None without it, -1 where it does not answer."""
 
     items: bool
     events: bool
@@ -83,7 +85,7 @@ def health() -> Health:
     return Health(
         Item.objects.exists(),
         activity.latest is not None,
-        Checkpoint.objects.filter(name="catalog").values_list("updated", flat=True).first(),
+        Checkpoint.objects.filter(name=CHECKPOINT).values_list("updated", flat=True).first(),
         TrainingRun.objects.filter(kind=TrainingRun.Kind.RELEASE).order_by("-pk").first(),
         published,
         waiting,
@@ -138,12 +140,9 @@ def _counted() -> Activity:
 
 
 def _queued() -> int | None:
-    from ..tracking.redis_sink import STREAM, RedisSink, connect
-
     if not (isinstance(conf.SINK, type) and issubclass(conf.SINK, RedisSink)):
         return None
     try:
         return int(connect(0.2).xlen(STREAM))
     except Exception:
-        # What the page says of a Redis that does not answer.
         return -1

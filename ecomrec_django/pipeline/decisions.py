@@ -11,7 +11,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -38,10 +38,7 @@ MOST_PINS = 20
 def pin(user: Any, offer_list: OfferList, offer: Item, note: str = "") -> Decision:
     """Show ``offer`` first, after the pins there are. Raises DataError for a list of no item, or the item itself."""
     _check_pair(offer_list, offer, Override.Action.PIN)
-    pins = Override.objects.filter(
-        strategy=offer_list.strategy, anchor=offer_list.anchor_id, action=Override.Action.PIN
-    ).exclude(offer=offer)
-    last = pins.aggregate(last=Max("position"))["last"] or 0
+    last = _pins(offer_list).exclude(offer=offer).aggregate(last=Max("position"))["last"] or 0
     decision = _begun(user, Action.PIN, offer_list, [offer], note)
     _override(user, offer_list, offer, Override.Action.PIN, last + 1)
     return _ended(decision, [offer.external_id])
@@ -82,10 +79,7 @@ def order(user: Any, offer_list: OfferList, items: Sequence[str], note: str = ""
         if name not in found:
             raise DataError(_("There is no item “%(item)s” in the catalog.") % {"item": name})
         _check_pair(offer_list, found[name])
-    pins = Override.objects.filter(
-        strategy=offer_list.strategy, anchor=offer_list.anchor_id, action=Override.Action.PIN
-    )
-    pinned = [override.offer for override in pins.select_related("offer").order_by("position", "pk")]
+    pinned = [override.offer for override in _pins(offer_list).select_related("offer").order_by("position", "pk")]
     placed = [*(found[name] for name in wanted), *(offer for offer in pinned if offer.external_id not in found)]
     if placed == pinned:
         raise DataError(_("That was decided already."))
@@ -93,6 +87,16 @@ def order(user: Any, offer_list: OfferList, items: Sequence[str], note: str = ""
     for place, offer in enumerate(placed, start=1):
         _override(user, offer_list, offer, Override.Action.PIN, place)
     return _ended(decision, wanted)
+
+
+def move(user: Any, offer_list: OfferList, offer: Item, by: int, note: str = "") -> Decision:
+    """Move a pin by so many places. Raises DataError for what is not pinned, or at the end already."""
+    pins = list(_pins(offer_list).order_by("position", "pk").values_list("offer__external_id", flat=True))
+    if offer.external_id not in pins:
+        raise DataError(_("Only pinned offers have a place of their own: pin it first."))
+    at = pins.index(offer.external_id)
+    pins.insert(min(max(at + by, 0), len(pins) - 1), pins.pop(at))
+    return order(user, offer_list, pins, note)
 
 
 @transaction.atomic
@@ -178,6 +182,12 @@ def _check_note(note: str) -> None:
     longest = Decision._meta.get_field("note").max_length or 0
     if len(note) > longest:
         raise DataError(_("The note is too long: at most %(most)s characters are kept.") % {"most": longest})
+
+
+def _pins(offer_list: OfferList) -> QuerySet[Override]:
+    return Override.objects.filter(
+        strategy=offer_list.strategy, anchor=offer_list.anchor_id, action=Override.Action.PIN
+    )
 
 
 def _overrides(offer_list: OfferList, offers: Iterable[Item]) -> list[Override]:

@@ -147,12 +147,12 @@ def _to_look_at(
 ) -> Iterator[Any]:
     """Lists with their former text as ``before``: those that differ, and those of which something waited before."""
     seen: set[int] = set()
+    busy = traffic.busiest(LOOKED_AT)
     strategies = release.lists.order_by().values_list("strategy", flat=True).distinct()
     for strategy in sorted(strategies):
         for lists in _differing(release, against, strategy):
             if not holds:
                 # The end of a long tail is looked at by nobody.
-                busy = traffic.busiest(LOOKED_AT)
                 lists = lists.filter(Q(anchor=None) | Q(anchor__in=busy)) if busy else lists[:LOOKED_AT]
             for row in lists.defer("learned").iterator(chunk_size=LISTS_AT_ONCE):
                 seen.add(row.pk)

@@ -103,7 +103,7 @@ class _Training:
             with self.report.stage("profiles", SHARES["profiles"]):
                 self._keep(release, learned, items)
                 for strategy, owner, lists in made:
-                    if owner == "anchor":
+                    if owner == "anchor" and len(lists.owners):
                         worth = expected_margin(lists, learned.model, items, conf.LIMIT)
                         release.metrics[strategy]["expected_margin"] = round(worth, 2)
         release.complete = True

@@ -87,7 +87,7 @@ class Examination:
     kept: list[Kept]
     left_out: list[LeftOut]
     anchors: Mapping[str, Any]
-    candidates: Sequence[Offer]
+    candidates: Sequence[Candidate]
 
 
 def offers(
@@ -187,7 +187,7 @@ def examine(
         given |= {item: live.get(item) for item in unknown}
         unknown = []
         guard.choose(some, live, beside(page, given, stored), limit)
-    return Examination(release_of(stored), guard.kept, guard.left_out, given, [offer for offer, _ in wanted])
+    return Examination(release_of(stored), guard.kept, guard.left_out, given, wanted)
 
 
 def terms_of(terms: Terms, listed: Sequence[Offer], anchors: Iterable[str]) -> Terms:

@@ -24,8 +24,6 @@ def _forget_rulebook(using: str, **kwargs: Any) -> None:
 FORGOTTEN = {
     Publication: _forget,
     Override: _forget,
-    # Saved one by one only when a merchant decides about a list.
-    OfferList: _forget,
     Rule: _forget_rulebook,
     Experiment: _forget_rulebook,
     Arm: _forget_rulebook,
@@ -36,3 +34,6 @@ def connect() -> None:
     for model, forgets in FORGOTTEN.items():
         post_save.connect(forgets, model, dispatch_uid="ecomrec_forget_saved")
         post_delete.connect(forgets, model, dispatch_uid="ecomrec_forget_deleted")
+    # Saved one by one only when a merchant decides about a list. Those deleted are of releases that no page shows, and
+    # a listener would have each of their hundred thousands loaded and told.
+    post_save.connect(_forget, OfferList, dispatch_uid="ecomrec_forget_saved")

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from django.contrib.auth.models import Permission, User
 
-from ecomrec_django.models import Event, Override, Segment, Visitor
+from ecomrec_django.models import Arm, Event, Experiment, Override, Segment, Visitor
+from ecomrec_django.serving.rulebook import forget_rulebook
 from example_shop.models import Order, Product
 
 WHY = "/admin/ecomrec/offerlist/why/"
@@ -142,3 +143,16 @@ def test_what_makes_no_sense_is_said_at_its_field(superuser_client, products, wh
     page = superuser_client.get(WHY, asked(products, **what))
     assert list(page.context["form"].errors) == [next(iter(what))]
     assert page.context["blocks"] is None
+
+
+def test_a_visitor_of_the_holdout_is_told_to_see_nothing(superuser_client, products):
+    experiment = Experiment.objects.create(name="first", slot="product", status="running", holdout=1.0)
+    Arm.objects.create(experiment=experiment, name="a")
+    Arm.objects.create(experiment=experiment, name="no offers", is_holdout=True)
+    forget_rulebook()
+    Visitor.objects.create(key="abcdef0123" + "0" * 54)
+    page = superuser_client.get(WHY, asked(products, block="slot:product", visitor="abcdef0123"))
+    assert page.context["blocks"] == []
+    assert "holdout of an experiment" in page.content.decode()
+    page = superuser_client.get(WHY, asked(products, block="slot:product"))
+    assert [one.fills for one in page.context["blocks"]] == [True, False]

@@ -57,7 +57,7 @@ def test_why_not_agrees_with_the_guard(monkeypatch):
         item = random.Random(seed).choice([*world.facts, "never heard of"])
         verdict = answer.of(item)
         kept = [one.offer.item for one in found.kept]
-        listed = {offer.item for offer in found.candidates} | {offer.item for offer in every.candidates}
+        listed = {one.offer.item for one in (*found.candidates, *every.candidates)}
         if verdict is None:
             told["no candidate"] += 1
             assert item not in listed

@@ -1,5 +1,7 @@
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from ecomrec_django.errors import TrainingError
 from ecomrec_django.models import Item, OfferList, Publication, Release, TrainingRun
@@ -142,3 +144,21 @@ def test_what_a_pruned_release_foretold_stays_with_its_run(settings):
     kept = {"methods": {"bought_with": {"coverage": 0.5}}, "release": old.pk}
     assert TrainingRun.objects.get(pk=old.run_id).metrics == {"items": 3, "evaluation": kept}
     assert TrainingRun.objects.get(pk=plain.run_id).metrics == {}
+
+
+def test_lists_are_pruned_without_being_loaded_and_no_page_is_told(django_capture_on_commit_callbacks):
+    publish(release())
+
+    def pruned(lists: int) -> int:
+        old = release(complete=False)
+        for number in range(lists):
+            item = Item.objects.create(external_id=f"{old.pk}-{number}", title="A", fingerprint="")
+            OfferList.objects.create(release=old, strategy="bought_with", anchor=item, offers="[]")
+        with django_capture_on_commit_callbacks() as told, CaptureQueriesContext(connection) as queries:
+            assert prune() == 1
+        assert not told
+        assert not [one for one in queries.captured_queries if '"offers"' in one["sql"] or "`offers`" in one["sql"]]
+        return len(queries)
+
+    pruned(1)
+    assert pruned(2) == pruned(40)
