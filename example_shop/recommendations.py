@@ -2,18 +2,18 @@
 
 from decimal import Decimal
 from functools import cache
-from itertools import islice
 
 from django.db.models import F, FloatField
 from django.db.models.functions import Cast
 
 from ecomrec_django.catalog.adapter import Catalog, PurchaseLine, ReviewLine
+from ecomrec_django.models.bulk import by_key, chunks
 
 from .cart import Cart
 from .models import Order, OrderLine, Review
 
 # Orders held at once while their lines are read.
-ORDERS = 50_000
+ORDERS = 10_000
 
 
 class ShopCatalog(Catalog):
@@ -37,22 +37,20 @@ class ShopCatalog(Catalog):
         return list(Cart(request))
 
     def purchases(self, since):
-        orders, lines = Order.objects.order_by("pk"), OrderLine.objects.order_by("order_id", "pk")
+        orders, lines = Order.objects.only("number", "user_id", "placed", "status"), OrderLine.objects.all()
         if since is not None:
             orders, lines = orders.filter(updated__gte=since), lines.filter(order__updated__gte=since)
-        rows = orders.values_list("pk", "number", "user_id", "placed", "status").iterator(chunk_size=ORDERS)
-        while chunk := {pk: order for pk, *order in islice(rows, ORDERS)}:
-            yield from self._lines(chunk, lines.filter(order_id__gte=min(chunk), order_id__lte=max(chunk)))
+        for some in chunks(by_key(orders, ORDERS), ORDERS):
+            yield from self._lines(some, lines.filter(order_id__gte=some[0].pk, order_id__lte=some[-1].pk))
 
     def order_lines(self, order):
-        facts = [order.number, order.user_id, order.placed, order.status]
-        return self._lines({order.pk: facts}, order.lines.order_by("pk"))
+        return self._lines([order], order.lines.all())
 
     def reviews(self, since):
-        reviews = Review.objects.select_related("product").order_by("pk")
+        reviews = Review.objects.select_related("product")
         if since is not None:
             reviews = reviews.filter(updated__gte=since)
-        return map(self.review_line, reviews.iterator(chunk_size=2000))
+        return map(self.review_line, by_key(reviews))
 
     def review_line(self, review):
         return ReviewLine(str(review.pk), str(review.user_id), review.product.sku, review.rating, review.created)
@@ -60,15 +58,17 @@ class ShopCatalog(Catalog):
     def _lines(self, orders, lines):
         # A million decimals are slow to build; a shop has few prices.
         price = Cast(F("unit_price"), FloatField())
-        rows = lines.values_list("pk", "order_id", "sku", "quantity", price, "refunded")
-        for pk, order, sku, quantity, price, refunded in rows.iterator(chunk_size=10_000):
-            if order not in orders:
+        rows = lines.order_by("order_id", "pk").values_list("pk", "order_id", "sku", "quantity", price, "refunded")
+        known = {order.pk: order for order in orders}
+        for pk, order_pk, sku, quantity, price, refunded in rows:
+            order = known.get(order_pk)
+            if order is None:
                 # Placed since the orders were read: the next import has it.
                 continue
-            number, user, placed, status = orders[order]
-            if status == Order.Status.CANCELLED:
+            if order.status == Order.Status.CANCELLED:
                 refunded = quantity
-            yield PurchaseLine(str(pk), number, user and str(user), sku, quantity, _cents(price), placed, refunded)
+            user = order.user_id and str(order.user_id)
+            yield PurchaseLine(str(pk), order.number, user, sku, quantity, _cents(price), order.placed, refunded)
 
 
 @cache

@@ -17,9 +17,12 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.formats import number_format
 
 from ..errors import ConfigurationError, DataError
+from ..models.bulk import by_key
 
 # Levels of a category tree.
 DEEPEST = 32
+# With their descriptions, so not as many as of thin rows.
+PRODUCTS_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +116,7 @@ class Catalog:
     def items(self) -> Iterator[Any]:
         """The products a sync walks through, a chunk at a time."""
         # A category is read once (see `product_category`), not joined to each of its products.
-        products = self._without_category(self.products().order_by("pk"))
-        return products.iterator(chunk_size=2000)
+        return by_key(self._without_category(self.products()), PRODUCTS_AT_ONCE)
 
     def live_products(self) -> QuerySet[Any]:
         """The products as a block reads them on each page: in no order, and without their categories."""

@@ -23,6 +23,7 @@ from django.utils.html import strip_tags
 
 from ..catalog.adapter import Catalog, ItemFacts, PurchaseLine, ReviewLine
 from ..errors import DataError
+from ..models.bulk import by_key
 from ..tracking import track
 from ..tracking.cleaning import clean_quantity
 from ..tracking.prompt import order_changed
@@ -81,8 +82,7 @@ class OscarCatalog(Catalog):
 
     def items(self) -> Iterator[Any]:
         values = ("attribute_values__attribute", "attribute_values__value_option")
-        described = self.products().order_by("pk").prefetch_related("categories", *values)
-        return described.iterator(chunk_size=CHUNK)
+        return by_key(self.products().prefetch_related("categories", *values), CHUNK)
 
     def external_id(self, product: Any) -> str:
         return str(product.parent_id or product.pk)
@@ -214,11 +214,11 @@ class OscarCatalog(Catalog):
         return self._lines(order.lines.all())
 
     def _lines(self, lines: QuerySet[Any]) -> Iterator[PurchaseLine]:
-        rows = lines.order_by("order", "pk").annotate(
+        rows = lines.annotate(
             repaid=_pieces("PaymentEventQuantity", self.refund_events),
             returned=_pieces("ShippingEventQuantity", self.return_events),
         )
-        for line in rows.iterator(chunk_size=CHUNK):
+        for line in by_key(rows, CHUNK):
             if not line.quantity:
                 continue
             order = line.order
@@ -238,8 +238,8 @@ class OscarCatalog(Catalog):
 
     def reviews(self, since: datetime | None) -> Iterable[ReviewLine]:
         # All of them: Oscar does not note when a review was approved.
-        reviews = _named(self.review_model)._default_manager.select_related("product").order_by("pk")
-        return (line for review in reviews.iterator(chunk_size=CHUNK) if (line := self.review_line(review)))
+        reviews = _named(self.review_model)._default_manager.select_related("product")
+        return (line for review in by_key(reviews, CHUNK) if (line := self.review_line(review)))
 
     def review_line(self, review: Any) -> ReviewLine | None:
         if review.status != review.APPROVED or review.product is None:

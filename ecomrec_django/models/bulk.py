@@ -65,6 +65,19 @@ def chunks(rows: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
         yield chunk
 
 
+def by_key(rows: models.QuerySet[Any], size: int = CHUNK) -> Iterator[Any]:
+    """The model instances of ``rows`` in the order of their keys, read ``size`` at a time.
+
+    Nothing stays open between two readings, for who writes what is read: on SQLite a connection that still reads has
+    its writes refused at once after another connection wrote; on MySQL the whole result would be held in memory.
+    """
+    rows = rows.order_by("pk")
+    read = list(rows[:size])
+    while read:
+        yield from read
+        read = list(rows.filter(pk__gt=read[-1].pk)[:size]) if len(read) == size else []
+
+
 def aware(moment: datetime) -> datetime:
     """``moment`` with a time zone: one without is taken to be in the project's own."""
     return timezone.make_aware(moment, timezone.get_default_timezone()) if timezone.is_naive(moment) else moment

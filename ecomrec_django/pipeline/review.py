@@ -12,7 +12,7 @@ from django.db.models import Count, F, Max, Q, QuerySet, TextField, Value
 
 from ..conf import conf
 from ..models import Decision, Event, Kind, OfferList, Override, Publication, Release
-from ..models.bulk import chunks
+from ..models.bulk import by_key, chunks
 from ..strategies.base import Offer, decode_offers, encode_offers, evidence_of
 from .diff import Change, lists_of
 
@@ -151,10 +151,11 @@ def _to_look_at(
     strategies = release.lists.order_by().values_list("strategy", flat=True).distinct()
     for strategy in sorted(strategies):
         for lists in _differing(release, against, strategy):
+            lists = lists.defer("learned")
             if not holds:
                 # The end of a long tail is looked at by nobody.
                 lists = lists.filter(Q(anchor=None) | Q(anchor__in=busy)) if busy else lists[:LOOKED_AT]
-            for row in lists.defer("learned").iterator(chunk_size=LISTS_AT_ONCE):
+            for row in by_key(lists, LISTS_AT_ONCE) if holds else lists:
                 seen.add(row.pk)
                 yield row
     anchors = [anchor for _, anchor, _ in carried if anchor is not None]
