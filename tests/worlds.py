@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from ecomrec_django.catalog.adapter import Catalog
 from ecomrec_django.models import Item, Rule
 from ecomrec_django.serving import offers as serving
+from ecomrec_django.serving import rulebook
 from ecomrec_django.serving.page import Page
 from ecomrec_django.serving.rulebook import Rulebook
 from ecomrec_django.serving.stored import Stored
@@ -81,6 +82,8 @@ class World:
             for item in items
             if draw.random() < 0.95
         }
+        for item, product in self.products.items():
+            self.facts[item] = self.facts[item]._replace(price=product.price)
         self.anchors = draw.sample(items, min(len(items), draw.choice([1, 1, 1, 2, 3])))
         self.cart = draw.sample(items, draw.randint(0, min(len(items), 4)))
         self.shown = set(draw.sample(items, draw.randint(0, min(len(items), 3))))
@@ -235,4 +238,4 @@ def live_in(world, monkeypatch):
     """Let offers be made of this world, without a database."""
     monkeypatch.setattr(serving, "strategy_named", lambda name: OtherAisles())
     monkeypatch.setattr(serving, "stored_for", lambda strategy, ids, general=False: (dict(world.stored), False))
-    monkeypatch.setattr(serving, "facts_of", lambda items: {item: world.facts[item] for item in items})
+    monkeypatch.setattr(rulebook, "facts_of", lambda items, **more: {item: world.facts[item] for item in items})

@@ -149,7 +149,7 @@ def why_absent(page: Page, strategy: str, anchors: Sequence[str], item: str, slo
     offer = Offer(item, 0.0, Reason.POPULAR, aisle or 0, ())
     segment = page.customer.segment if page.customer is not None else None
     guard = guard_of(page, rules, stored, [one.item for one in beside], segment)
-    guard.terms = terms_of(page.rulebook.terms(strategy, slot, segment or 0), [offer], [one.item for one in beside])
+    guard.terms = terms_of(page, strategy, slot, segment, [offer], [one.item for one in beside])
     guard.choose(guard.sift([offer]), live, beside, 1)
     if guard.left_out:
         return guard.left_out[0].rule

@@ -76,7 +76,12 @@ class Names:
         return cls(starts, np.frombuffer(b"".join(parts), np.uint8), hashes[order], order)
 
     def __getitem__(self, number: int) -> str:
-        return self.data[self.starts[number] : self.starts[number + 1]].tobytes().decode()
+        return self.texts(np.array([number]))[0]
+
+    def texts(self, numbers: np.ndarray) -> list[str]:
+        data = self.data.data
+        bounds = zip(self.starts[numbers].tolist(), self.starts[numbers + 1].tolist(), strict=True)
+        return [str(data[start:end], "utf8") for start, end in bounds]
 
     def numbers(self, texts: Sequence[str]) -> np.ndarray:
         """Places of ``texts``, -1 for one that is not there; shape (texts,)."""

@@ -169,10 +169,8 @@ def ranked(
     if items is None:
         items = candidates(facts, shopper, anchors)
     matrix = signals(facts, shopper, anchors, day, items)
-    within = None
-    if len(matrix) > 1:
-        within = np.tile(ranker.without_anchor(matrix[0]), (len(matrix), 1))
-    chances = ranker.chances(matrix.reshape(-1, len(NAMES)), within).reshape(len(matrix), -1).mean(axis=0)
+    within = ranker.without_anchor(matrix[0]) if len(matrix) > 1 else None
+    chances = np.mean([ranker.chances(beside, within) for beside in matrix], axis=0)
     best = np.lexsort((items, -turned(chances, facts.baskets[items], dial)))
     return Ranked(items[best], chances[best], matrix[0][best])
 

@@ -249,9 +249,9 @@ def log_likelihood_ratio(both: np.ndarray, one: np.ndarray, other: np.ndarray, t
     cells = [both, one - both, other - both, total - one - other + both]
     expected = [one * other, one * (total - other), other * (total - one), (total - one) * (total - other)]
     ratio = np.zeros(np.shape(both))
-    for cell, chance in zip(cells, expected, strict=True):
-        seen = np.maximum(cell, 0.0)
-        with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for cell, chance in zip(cells, expected, strict=True):
+            seen = np.maximum(cell, 0.0)
             ratio += np.where((seen > 0) & (chance > 0), seen * np.log(seen * total / chance), 0.0)
     return np.sign(both * total - one * other) * 2.0 * np.maximum(ratio, 0.0)
 

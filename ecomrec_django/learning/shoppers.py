@@ -9,7 +9,7 @@ import numpy as np
 
 from .interactions import KINDS
 from .interests import Weights, interests, shares
-from .neighbours import among
+from .neighbours import among, distinct
 from .past import DAY, PURCHASE, Past
 from .replenishment import bought_for_good
 
@@ -90,9 +90,14 @@ class Shopper:
         """Of a ``past`` by item number."""
         bought = past.kind == PURCHASE
         lines, item = past.basket[bought], past.item[bought]
-        _, first, own = np.unique(lines, return_index=True, return_inverse=True)
-        days = past.day[bought][first]
-        fresh = np.unique(own * np.int64(len(facts.need)) + item)
+        # A basket's lines need not lie together; of several written to one place the first is to stay.
+        first = np.zeros(lines.max(initial=-1) + 1, np.int64)
+        first[lines[::-1]] = np.arange(len(lines))[::-1]
+        there = np.zeros(len(first), bool)
+        there[lines] = True
+        own = (np.cumsum(there) - 1)[lines]
+        days = past.day[bought][first[there]]
+        fresh = distinct(own * np.int64(len(facts.need)) + item)
         own, item = np.divmod(fresh, len(facts.need))
         items = _habit(item, own, days)
         liking = np.log1p(items.baskets) / max(np.log1p(items.baskets).sum(), 1e-9)
@@ -105,7 +110,7 @@ class Shopper:
         seen, seen_score, seen_day = _seen(past.item[looked], past.day[looked], now)
         seen_near = facts.co_seen.blend(seen, seen_score)
         dearest = _dearest(seen, seen_score, items.things, liking)
-        named = np.unique(
+        named = distinct(
             np.concatenate(
                 [
                     strongest((items.things, items.recent[:, -1]), FROM_OWN),
@@ -179,7 +184,7 @@ def _greatest(scores: np.ndarray, k: int) -> np.ndarray | slice:
 
 def _habit(thing: np.ndarray, basket: np.ndarray, days: np.ndarray) -> Habit:
     """The habit of distinct (thing, basket) pairs, baskets in the order of time."""
-    pairs = np.unique(thing * np.int64(len(days) + 1) + basket)
+    pairs = distinct(thing * np.int64(len(days) + 1) + basket)
     thing, basket = np.divmod(pairs, len(days) + 1)
     # Ascending, so that each thing's pairs lie together.
     fresh = np.ones(len(thing), bool)

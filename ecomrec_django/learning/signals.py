@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from .facts import Facts
 from .interests import blend
-from .neighbours import Rows, among, lookup
+from .neighbours import Rows, among, distinct, lookup
 from .pairs import log_likelihood_ratio
 from .shoppers import HALF_LIVES, Shopper, strongest
 
@@ -94,7 +93,7 @@ def candidates(facts: Facts, shopper: Shopper, anchors: Sequence[int] = ()) -> n
     beside = [strongest(facts.pairs.row(anchor), FROM_PAIRS // many) for anchor in anchors]
     beside += [strongest(facts.co_seen.row(anchor), FROM_SEEN_BESIDE // many) for anchor in anchors]
     added = np.concatenate(beside)
-    found = np.union1d(shopper.candidates, added[facts.offered[added]])
+    found = distinct(np.concatenate([shopper.candidates, added[facts.offered[added]]]))
     theirs = np.sort(facts.aisle[list(anchors)])
     return found[~(among(shopper.hidden, found) | among(theirs, facts.aisle[found]))]
 
@@ -106,20 +105,22 @@ def signals(facts: Facts, shopper: Shopper, anchors: Sequence[int], day: float, 
     """
     # A column at a time is written, and read by the trees.
     columns = np.full((len(NAMES), max(len(anchors), 1), len(items)), np.nan, np.float32)
-    content = _Content.of(facts.content, items)
+    rows = [facts.content.row(anchor) for anchor in anchors]
+    own, *beside = _likeness(facts.content, items, [shopper.words, *rows])
     at = _places(shopper.items.things, items)
-    for name, values in _of_shopper(facts, shopper, day, items, at, content).items():
+    for name, values in _of_shopper(facts, shopper, day, items, at, own).items():
         columns[_COLUMN[name]] = values
     if len(anchors):
-        for name, values in _of_anchors(facts, shopper, np.asarray(anchors), items, at, content).items():
+        for name, values in _of_anchors(facts, shopper, np.asarray(anchors), items, at, beside).items():
             columns[_COLUMN[name]] = values
     return columns.transpose(1, 2, 0)
 
 
 def _of_shopper(
-    facts: Facts, shopper: Shopper, day: float, items: np.ndarray, at: np.ndarray, words: _Content
+    facts: Facts, shopper: Shopper, day: float, items: np.ndarray, at: np.ndarray, content: np.ndarray
 ) -> dict[str, np.ndarray | float]:
-    """Signals without an anchor; ``at``: places of ``items`` among the shopper's own, -1 for none."""
+    """Signals without an anchor; ``at``: places of ``items`` among the shopper's own, -1 for none · ``content``: their
+    likeness to the shopper's words."""
     n_j, need = facts.baskets[items], facts.need[items]
     own, own_needs = shopper.items, shopper.needs
     need_at = _places(own_needs.things, need)
@@ -131,9 +132,9 @@ def _of_shopper(
     many = max(shopper.baskets, 1)
     log_price = np.log(facts.price[items])
     own_price = np.log(facts.price[own.things])
-    level = np.nanmean(own_price) if np.isfinite(own_price).any() else np.nan
+    own_price = own_price[np.isfinite(own_price)]
+    level = own_price.mean() if len(own_price) else np.nan
     need_interest = lookup(*shopper.need_interest, need)
-    content = words.likeness(*shopper.words)
     looks = _looks(facts, items)
     return {
         "popularity": np.log1p(n_j),
@@ -177,9 +178,15 @@ def _of_shopper(
 
 
 def _of_anchors(
-    facts: Facts, shopper: Shopper, anchors: np.ndarray, items: np.ndarray, at: np.ndarray, words: _Content
+    facts: Facts,
+    shopper: Shopper,
+    anchors: np.ndarray,
+    items: np.ndarray,
+    at: np.ndarray,
+    content: Sequence[np.ndarray],
 ) -> dict[str, np.ndarray | float]:
-    """OF_ANCHOR, of shape (anchors, items) or (anchors, 1); ``at`` as in `_of_shopper`."""
+    """OF_ANCHOR, of shape (anchors, items) or (anchors, 1); ``at`` as in `_of_shopper` · ``content``: likeness of the
+    items to each anchor."""
     need, aisle = facts.need[anchors], facts.aisle[anchors]
     n_i, n_j = facts.baskets[anchors][:, None], facts.baskets[items]
     needs = facts.need[items]
@@ -212,7 +219,7 @@ def _of_anchors(
         "own_beside_aisle": shares[2],
         "near_anchor": beside(facts.alike, anchors),
         "seen_beside": beside(facts.co_seen, anchors),
-        "content_anchor": np.stack([words.likeness(*facts.content.row(anchor)) for anchor in anchors.tolist()]),
+        "content_anchor": np.stack(content),
         "looks_anchor": np.nan if looks is None else _seen_alike(looks, facts.looks[anchors].astype(np.float32)),
         "dearer": np.log(facts.price[items] / facts.price[anchors][:, None]),
         "anchor_size": facts.size[anchors][:, None],
@@ -242,33 +249,31 @@ def _next(facts: Facts, shopper: Shopper, items: np.ndarray) -> np.ndarray | flo
     return facts.network.scores(shopper.state, items) - together
 
 
-@dataclass(frozen=True)
-class _Content:
-    """The content vectors of some items: their features end to end, and whose each is, shape (features,)."""
-
-    items: int
-    owner: np.ndarray
-    features: np.ndarray
-    values: np.ndarray
-
-    @classmethod
-    def of(cls, content: Rows, items: np.ndarray) -> _Content:
-        start = content.starts[items]
-        sizes = content.starts[items + 1] - start
-        first = np.cumsum(sizes) - sizes
-        at = np.repeat(start - first, sizes) + np.arange(sizes.sum())
-        return cls(len(items), np.repeat(np.arange(len(items)), sizes), content.columns[at], content.values[at])
-
-    def likeness(self, features: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Dot products of a vector, by its ascending ``features``, with the items' own, shape (items,)."""
-        if not len(features):
-            return np.zeros(self.items)
-        # Few of the items' features are in the vector: a table finds them faster than a search for each.
-        table = np.zeros(int(features[-1]) + 2, bool)
-        table[features] = True
-        hit = np.flatnonzero(table.take(self.features, mode="clip"))
-        products = self.values[hit] * weights[features.searchsorted(self.features[hit])]
-        return np.bincount(self.owner[hit], products, self.items)
+def _likeness(
+    content: Rows, items: np.ndarray, vectors: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> Sequence[np.ndarray]:
+    """Dot products of the items' content with each of some ``vectors`` (ascending features, weights), shape (items,)
+    each."""
+    features = distinct(np.concatenate([some for some, _ in vectors]))
+    if not len(features):
+        return [np.zeros(len(items)) for _ in vectors]
+    # The items' features end to end. Few of them are in a vector: a table finds them faster than a search for each.
+    start = content.starts[items]
+    sizes = content.starts[items + 1] - start
+    first = np.cumsum(sizes) - sizes
+    at = np.repeat(start - first, sizes) + np.arange(sizes.sum())
+    table = np.zeros(int(features[-1]) + 2, bool)
+    table[features] = True
+    theirs = content.columns.take(at)
+    hit = np.flatnonzero(table.take(theirs, mode="clip"))
+    place, values = features.searchsorted(theirs[hit]), content.values.take(at[hit])
+    owner = np.repeat(np.arange(len(items)), sizes)[hit]
+    products = []
+    for some, weights in vectors:
+        whole = np.zeros(len(features))
+        whole[features.searchsorted(some)] = weights
+        products.append(np.bincount(owner, values * whole[place], len(items)))
+    return products
 
 
 def _places(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -279,4 +284,5 @@ def _places(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 def _take(values: np.ndarray, at: np.ndarray, missing: float = np.nan) -> np.ndarray:
     if not len(values):
         return np.full(len(at), missing)
-    return np.where(at >= 0, values[at], missing)
+    # A place of -1 is one that is not looked at.
+    return np.where(at >= 0, values.take(at, mode="clip"), missing)

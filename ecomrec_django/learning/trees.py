@@ -92,7 +92,7 @@ class Trees:
         for start in range(0, len(matrix), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
             known = None if within is None else within[part].copy()
-            sums[part] = self.base + self._added(self._within(matrix[part], known, column)).sum(axis=1)
+            sums[part] = self._added(self._within(matrix[part], known, column))
         return sums
 
     def within(self, matrix: np.ndarray, column: int) -> np.ndarray:
@@ -115,13 +115,13 @@ class Trees:
         return leaves
 
     def _added(self, leaves: np.ndarray) -> np.ndarray:
-        """What each tree adds to each row, shape (rows, trees), by the one of its ``leaves`` that is left."""
+        """The sum over all trees of each row, shape (rows,), by the one of each one's ``leaves`` that is left."""
         # A single bit is left, and its number is the exponent of that power of two. In place, as new large arrays cost
         # more than what is done with them.
         place = leaves.astype(np.float32).view(np.int32)
         place >>= 23
         place += self._reach.first
-        return self._reach.values[place]
+        return self.base + self._reach.values.take(place, mode="clip").sum(axis=1)
 
     @cached_property
     def _reach(self) -> _Reach:

@@ -17,7 +17,7 @@ from .offers import MOST_OFFERS, beside, candidates, guard_of
 from .page import Page
 from .registry import strategy_named
 from .stored import Stored, read_beside, read_general
-from .terms import Facts, facts_of
+from .terms import Facts
 
 REQUESTS_AT_ONCE = 1_000
 IDS_AT_ONCE = 2_000
@@ -98,7 +98,7 @@ def _facts(page: Page, anchors: set[str], listed: Iterable[Sequence[Offer]]) -> 
     """What the merchant's rules ask of the mirror; nothing where there are none."""
     if not page.rulebook.rules:
         return {}
-    return facts_of([*anchors, *(offer.item for some in listed for offer in some)])
+    return page.rulebook.facts([*anchors, *(offer.item for some in listed for offer in some)])
 
 
 def _strangers(items: set[str]) -> set[str]:

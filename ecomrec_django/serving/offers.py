@@ -18,14 +18,14 @@ from ..strategies.base import Anchor, Offer, Reason, Strategy, decode_offers
 from .beside import Beside
 from .bundle import Bundle, bundle_of
 from .failures import note_failure
-from .guard import Candidate, Guard, Kept, LeftOut, live_of
+from .guard import Candidate, Guard, Kept, LeftOut
 from .page import Page, page_of
 from .personal import personal
 from .reasons import sentence, upgrade_sentence
 from .registry import strategy_named
 from .rotation import rotated
 from .stored import Stored, stored_for
-from .terms import Terms, facts_of
+from .terms import Terms
 from .tokens import seal_block
 from .variants import NOWHERE, Place
 
@@ -168,13 +168,13 @@ def examine(
     guard.band = place.variant.band
     personally = _personally(page, rules, stored, list(given), place)
     listed: Sequence[Offer] = candidates(stored, segment, personally)
-    guard.terms = terms_of(page.rulebook.terms(strategy, place.slot, segment or 0), listed, given)
+    guard.terms = terms_of(page, strategy, place.slot, segment, listed, given)
     unknown = [item for item, product in given.items() if product is None]
     live: dict[str, Any] = {}
-    if guard.terms.boosts_live:
+    if guard.terms.boosts_stock:
         live = _live_of_first(page, guard.sift(listed), unknown)
-        told = {item: live_of(page.catalog, one, page.catalog.price(one, page.request)) for item, one in live.items()}
-        listed = guard.terms.boosted(listed, told)
+        stocks = {item: page.catalog.stock_level(product) for item, product in live.items()}
+        listed = guard.terms.boosted(listed, stocks)
     else:
         listed = guard.terms.boosted(listed)
     # Only what is ordered for who asks looks who it is.
@@ -190,12 +190,15 @@ def examine(
     return Examination(release_of(stored), guard.kept, guard.left_out, given, wanted)
 
 
-def terms_of(terms: Terms, listed: Sequence[Offer], anchors: Iterable[str]) -> Terms:
-    """The merchant's rules that hold beside ``anchors``, with what they need to know of the offers."""
+def terms_of(
+    page: Page, strategy: str, slot: str, segment: int | None, listed: Sequence[Offer], anchors: Iterable[str]
+) -> Terms:
+    """The merchant's rules that hold for a block beside ``anchors``, with what they need to know of the offers."""
+    terms = page.rulebook.terms(strategy, slot, segment or 0)
     if not terms.asks_mirror:
         return terms
     beside = list(anchors)
-    return terms.beside(beside, facts_of([*beside, *(offer.item for offer in listed)]))
+    return terms.beside(beside, page.rulebook.facts([*beside, *(offer.item for offer in listed)]))
 
 
 def _live_of_first(page: Page, wanted: list[Candidate], unknown: Sequence[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..learning.artifact import Model
 from ..learning.fusion import Ranked, Ranker, ranked
-from ..learning.neighbours import among
+from ..learning.neighbours import among, distinct
 from ..learning.replenishment import own_cycle
 from ..learning.shoppers import Shopper
 from ..learning.signals import NAMES, candidates
@@ -77,7 +77,7 @@ def personal(
     items = candidates(model.facts, known.shopper, beside.tolist())
     if category is not None:
         items = items[(model.needs[items] == category) | (model.aisles[items] == category)]
-    items = np.unique(np.r_[items, of_list[of_list >= 0]])
+    items = distinct(np.concatenate([items, of_list[of_list >= 0]]))
     if not len(items):
         return listed
     found = ranked(ranker, model.facts, known.shopper, beside.tolist(), known.day, dial, items)
@@ -96,7 +96,7 @@ def personal(
 def _swayed(known: Known, ranker: Ranker, listed: list[Offer], numbers: np.ndarray, beside: np.ndarray) -> list[Offer]:
     """``listed``, whose item numbers are ``numbers``, by score · chance / mean chance; anchors ``beside``."""
     model = known.model
-    items = np.unique(numbers[numbers >= 0])
+    items = distinct(numbers[numbers >= 0])
     if len(items) < 2:
         return listed
     found = ranked(ranker, model.facts, known.shopper, beside.tolist(), known.day, 0.0, items)
@@ -113,9 +113,9 @@ def _offers(model: Model, found: Ranked) -> Iterator[Offer]:
     items = found.items[:MOST_OFFERS]
     rows = found.matrix[:MOST_OFFERS, _TOLD]
     cycles = own_cycle(rows[:, _GAP], rows[:, _BASKETS], model.facts.cycle[model.facts.need[items]])
-    columns = (items, found.chances, model.aisles[items], cycles, *rows.T)
-    for number, chance, aisle, cycle, _, baskets, since, seen, seen_days, taste, interest in zip(
-        *(column.tolist() for column in columns), strict=False
+    columns = (found.chances[:MOST_OFFERS], model.aisles[items], cycles, *rows.T)
+    for name, chance, aisle, cycle, _, baskets, since, seen, seen_days, taste, interest in zip(
+        model.names.texts(items), *(column.tolist() for column in columns), strict=True
     ):
         evidence: tuple[float | None, ...]
         if baskets > 0:
@@ -128,4 +128,4 @@ def _offers(model: Model, found: Ranked) -> Iterator[Offer]:
             reason, evidence = Reason.INTEREST, (chance, interest)
         else:
             reason, evidence = Reason.POPULAR, (None,)
-        yield Offer(model.names[number], chance, reason, aisle, evidence)
+        yield Offer(name, chance, reason, aisle, evidence)

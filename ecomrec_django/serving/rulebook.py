@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
 from time import monotonic
+from typing import cast
 
 from django.db.models import Q
 
@@ -15,10 +16,12 @@ from ..errors import EcomrecError
 from ..models import Experiment, Rule
 from .failures import note_failure
 from .stored import LOCAL_SECONDS, cache_version, forget, seconds_kept
-from .terms import Block, Term, Terms
+from .terms import NOTHING, Block, Facts, Term, Terms, facts_of
 from .variants import Variant, slot_variant
 
 VERSION_KEY = "ecomrec:rulebook"
+# Items of which a process remembers what the mirror says.
+MOST_FACTS = 50_000
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Rulebook:
     rules: tuple[Term, ...] = ()
     trials: Mapping[str, Trial] | None = None
     hidden: Mapping[str, tuple[Term, ...]] = field(default_factory=dict)
+    # What the mirror said of items that were asked about, by external id.
+    _known: dict[str, Facts] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, terms: Iterable[Term], trials: Mapping[str, Trial] | None = None) -> Rulebook:
@@ -64,6 +69,21 @@ class Rulebook:
         block = Block(strategy, slot, segment, now or datetime.now(UTC))
         rules = tuple(rule for rule in self.rules if rule.holds(*block))
         return Terms(rules, None, self.hidden, block)
+
+    def facts(self, items: Iterable[str]) -> dict[str, Facts]:
+        """What the mirror says of items by external id; a query for those that were not asked about before.
+
+        The answers are kept as long as the rules are, so that pages of the same products share them.
+        """
+        answers = {item: self._known.get(item) for item in items}
+        if missing := [item for item, known in answers.items() if known is None]:
+            found = facts_of(missing, attributes=any(rule.attribute for rule in self.rules))
+            fresh = {item: found.get(item, NOTHING) for item in missing}
+            if len(self._known) + len(fresh) > MOST_FACTS:
+                self._known.clear()
+            self._known.update(fresh)
+            answers |= fresh
+        return cast(dict[str, Facts], answers)
 
     @property
     def asks_segment(self) -> bool:

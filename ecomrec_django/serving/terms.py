@@ -16,13 +16,15 @@ from ..strategies.base import Offer, Reason
 
 
 class Facts(NamedTuple):
-    """What the mirror says of an item; ``category`` is a Category.path, "" for none, ``since`` when it came."""
+    """What the mirror says of an item; ``category`` is a Category.path, "" for none, ``since`` when it came, ``price``
+    that of the last sync."""
 
     category: str
     brand: str
     attributes: Mapping[str, str]
     cost: Decimal | None
     since: datetime | None = None
+    price: Decimal | None = None
 
 
 NOTHING = Facts("", "", {}, None)
@@ -92,15 +94,19 @@ class Term:
         return bool(self.item) and self.action == Rule.Action.HIDE and not (self.asks_mirror or self.asks_live)
 
     @cached_property
+    def asks_price(self) -> bool:
+        return _bounds(self.price) or _bounds(self.margin)
+
+    @cached_property
     def asks_live(self) -> bool:
         """Whether it needs the product as it is now."""
-        return _bounds(self.price) or _bounds(self.margin) or _bounds(self.stock)
+        return self.asks_price or _bounds(self.stock)
 
     @cached_property
     def asks_mirror(self) -> bool:
         """Whether it needs what the mirror says of offers or anchors."""
         asked = self.category or self.brand or self.attribute or self.beside or self.new_days is not None
-        return bool(asked) or _bounds(self.margin)
+        return bool(asked) or _bounds(self.margin) or (self.action == Rule.Action.BOOST and self.asks_price)
 
     def holds(self, strategy: str, slot: str, segment: int, now: datetime) -> bool:
         """Whether it is in force in such a block, whatever it stands beside."""
@@ -193,6 +199,11 @@ class Terms:
         return tuple(rule for rule in self.rules if rule.action == Rule.Action.HIDE)
 
     @cached_property
+    def hides_anyway(self) -> tuple[Term, ...]:
+        """Those that hide an offer whatever its live product is like."""
+        return tuple(rule for rule in self.hides if not rule.asks_live)
+
+    @cached_property
     def allows(self) -> tuple[Term, ...]:
         return tuple(rule for rule in self.rules if rule.action == Rule.Action.ONLY)
 
@@ -201,9 +212,9 @@ class Terms:
         return tuple(rule for rule in self.rules if rule.action == Rule.Action.BOOST)
 
     @cached_property
-    def boosts_live(self) -> bool:
-        """Whether an order depends on live products."""
-        return any(rule.asks_live for rule in self.boosts)
+    def boosts_stock(self) -> bool:
+        """Whether an order depends on live products: the mirror knows no stock."""
+        return any(_bounds(rule.stock) for rule in self.boosts)
 
     def beside(self, anchors: Iterable[str], facts: Mapping[str, Facts]) -> Terms:
         """Those that hold beside these anchors; ``facts`` by external id."""
@@ -217,7 +228,7 @@ class Terms:
             if self.block is None or rule.holds(*self.block):
                 return f"hidden by “{rule.name}”"
         facts = self._facts(item)
-        for rule in self.hides:
+        for rule in self.hides if live is not None else self.hides_anyway:
             if rule.fits(item, facts, live):
                 return f"hidden by “{rule.name}”"
         # One that turns on the live product may still be met.
@@ -226,44 +237,47 @@ class Terms:
             return f"not among {names}"
         return None
 
-    def factor(self, item: str, live: Live | None = None) -> float:
-        """By how much an offer is boosted: the product of the factors that fit it."""
+    def factor(self, item: str, stock: int | None = None) -> float:
+        """By how much an offer is boosted: the product of the factors that fit it, at the price of the last sync."""
         facts, found = self._facts(item), 1.0
+        live = Live(facts.price, stock)
         for rule in self.boosts:
             if rule.fits(item, facts, live):
                 found *= rule.factor
         return found
 
-    def boosted(self, offers: Sequence[Offer], live: Mapping[str, Live] | None = None) -> Sequence[Offer]:
-        """The same offers in the order of score · factor, pins first as they are.
+    def boosted(self, offers: Sequence[Offer], stocks: Mapping[str, int | None] | None = None) -> Sequence[Offer]:
+        """The same offers in the order of score · factor, pins first as they are; ``stocks``: external id -> pieces.
 
         The order given need not be that of the scores (a dial may have turned it): an offer counts with the greatest
         score from its place on, so that without a boost nothing moves.
         """
         if not self.boosts:
             return offers
-        live = live or {}
+        stocks = stocks or {}
         worth, greatest = {}, float("-inf")
         for offer in reversed(offers):
             greatest = max(greatest, offer.score)
             worth[offer.item] = greatest
         pins = [offer for offer in offers if offer.reason is Reason.PINNED]
         others = [offer for offer in offers if offer.reason is not Reason.PINNED]
-        others.sort(key=lambda offer: -worth[offer.item] * self.factor(offer.item, live.get(offer.item)))
+        others.sort(key=lambda offer: -worth[offer.item] * self.factor(offer.item, stocks.get(offer.item)))
         return [*pins, *others]
 
     def _facts(self, item: str) -> Facts:
         return (self.facts or {}).get(item, NOTHING)
 
 
-def facts_of(items: Iterable[str]) -> dict[str, Facts]:
-    """What the mirror says of items by external id; one query for up to LOOKUP of them."""
+def facts_of(items: Iterable[str], *, attributes: bool = True) -> dict[str, Facts]:
+    """What the mirror says of items by external id; one query for up to LOOKUP of them. Those of which it knows nothing
+    are left out. ``attributes``: whether those are asked for, which take longest to read."""
     found = {}
+    columns = ("external_id", "category__path", "brand", "cost", "first_seen", "price")
     for some in chunks(sorted(set(items)), LOOKUP):
-        rows = Item.objects.filter(external_id__in=some).values_list(
-            "external_id", "category__path", "brand", "attributes", "cost", "first_seen"
-        )
-        for name, category, brand, attributes, cost, since in rows:
-            known = attributes if isinstance(attributes, dict) else {}
-            found[name] = Facts(category or "", brand, known, cost, aware(since))
+        rows = Item.objects.filter(external_id__in=some).order_by()
+        for name, category, brand, cost, since, price, *more in rows.values_list(
+            *columns, *(["attributes"] if attributes else [])
+        ):
+            known = more[0] if more and isinstance(more[0], dict) else {}
+            found[name] = Facts(category or "", brand, known, cost, aware(since), price)
     return found

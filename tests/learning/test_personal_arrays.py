@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import random as random_matrix
 
-from ecomrec_django.learning.neighbours import Rows, lookup
+from ecomrec_django.learning.neighbours import Rows, distinct, lookup
 from ecomrec_django.learning.shoppers import HALF_LIVES, LATEST, _habit
-from ecomrec_django.learning.signals import _Content
+from ecomrec_django.learning.signals import _likeness
 
 
 @given(
@@ -50,8 +50,19 @@ def test_the_likeness_of_content_is_a_dot_product(seed, density, known):
     weights = rng.random(known)
     vector = np.zeros(50)
     vector[features] = weights
-    found = _Content.of(Rows.of(content), items).likeness(features, weights)
-    assert found == pytest.approx(content[items].toarray() @ vector, abs=1e-6)
+    nothing = (np.empty(0, np.int64), np.empty(0))
+    found = _likeness(Rows.of(content), items, [(features, weights), nothing, (features[::2], weights[::2])])
+    assert found[0] == pytest.approx(content[items].toarray() @ vector, abs=1e-6)
+    assert not found[1].any()
+    vector[features[1::2]] = 0
+    assert found[2] == pytest.approx(content[items].toarray() @ vector, abs=1e-6)
+    assert _likeness(Rows.of(content), items, [nothing])[0].tolist() == [0.0] * len(items)
+
+
+@given(st.lists(st.integers(-5, 5)))
+@settings(max_examples=40, deadline=None)
+def test_each_key_is_there_once_and_in_order(keys):
+    assert distinct(np.array(keys, np.int64)).tolist() == sorted(set(keys))
 
 
 @pytest.mark.parametrize("keys", [np.int32, np.int64])

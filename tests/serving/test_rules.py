@@ -11,6 +11,7 @@ from ecomrec_django.models import Item, Override, Rule, Segment
 from ecomrec_django.serving.failures import failures
 from ecomrec_django.serving.offers import examine, offers
 from ecomrec_django.serving.page import Page
+from ecomrec_django.serving.rulebook import rulebook
 from ecomrec_django.serving.slots import slot_offers
 from ecomrec_django.testing import override_ecomrec, publish_offers
 from tests.hosts.models import IntegerProduct
@@ -186,16 +187,46 @@ def test_what_a_rule_leaves_out_is_named_with_it(rule):
     }
 
 
-def test_rules_about_the_mirror_cost_one_query_and_others_none(rule, django_assert_num_queries):
-    for conditions, queries in (({"highest_price": 3}, 2), ({"brand": "Contoso"}, 3)):
-        made = rule("hide", **conditions)
+@pytest.mark.parametrize(
+    ("action", "conditions", "asked"),
+    [("hide", {"highest_price": 3}, 0), ("hide", {"brand": "Contoso"}, 1), ("boost", {"highest_price": 3}, 1)],
+)
+def test_rules_about_the_mirror_cost_one_query_for_what_no_page_asked_before(
+    rule, django_assert_num_queries, action, conditions, asked
+):
+    rule(action, **conditions)
+    rulebook()
+    with django_assert_num_queries(2 + asked):
         shown()
-        publish_offers({"bought_with": {"1": ["2", "3", "4", "5", "6"]}})
-        with django_assert_num_queries(queries):
-            shown()
-        with django_assert_num_queries(queries - 1):
-            shown()
-        made.delete()
+    with django_assert_num_queries(1):
+        shown()
+    publish_offers({"bought_with": {"1": ["2", "3", "4", "5"], "2": ["1", "5"]}})
+    with django_assert_num_queries(2):
+        shown()
+    with django_assert_num_queries(2):
+        shown(("2",))
+
+
+def test_a_boost_goes_by_the_price_of_the_last_sync_and_hiding_by_that_of_this_moment(rule):
+    IntegerProduct.objects.filter(pk=2).update(price=9)
+    rule("boost", highest_price=5, factor=100)
+    assert shown(limit=5) == ["2", "3", "4", "5", "6"]
+    rule("hide", lowest_price=9)
+    assert shown(limit=5) == ["3", "4", "5", "6"]
+    Item.objects.filter(external_id="6").update(price=5)
+    Item.objects.filter(external_id="3").update(price=None)
+    rule("boost", brand="nobody's", factor=2)
+    assert shown(limit=5) == ["4", "5", "6", "3"]
+
+
+def test_what_the_mirror_says_is_kept_no_longer_than_the_rules_and_not_without_end(rule, monkeypatch):
+    rule("hide", brand="Contoso")
+    monkeypatch.setattr("ecomrec_django.serving.rulebook.MOST_FACTS", 7)
+    assert shown(limit=5) == ["2", "5", "6"]
+    assert set(rulebook().facts(["2", "3", "unknown", "nowhere"])) == {"2", "3", "unknown", "nowhere"}
+    assert len(rulebook()._known) == 2
+    Item.objects.filter(external_id="2").update(brand="Contoso")
+    assert shown(limit=5) == ["5", "6"]
 
 
 def test_a_change_of_a_rule_is_seen_at_once(rule, django_capture_on_commit_callbacks):
