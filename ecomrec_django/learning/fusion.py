@@ -149,11 +149,17 @@ def turned(chances: np.ndarray, baskets: np.ndarray, dial: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Ranked:
-    """Items best first (ties by number), their chances, and their rows of `signals` beside the first anchor."""
+    """Items best first (ties by number) and their chances; ``order``: their places in ``matrix``, which holds the
+    `signals` beside the first anchor."""
 
     items: np.ndarray
     chances: np.ndarray
+    order: np.ndarray
     matrix: np.ndarray
+
+    def signals(self, most: int) -> np.ndarray:
+        """Of the best ``most`` items, shape (items, NAMES)."""
+        return self.matrix[self.order[:most]]
 
 
 def ranked(
@@ -172,7 +178,7 @@ def ranked(
     within = ranker.without_anchor(matrix[0]) if len(matrix) > 1 else None
     chances = np.mean([ranker.chances(beside, within) for beside in matrix], axis=0)
     best = np.lexsort((items, -turned(chances, facts.baskets[items], dial)))
-    return Ranked(items[best], chances[best], matrix[0][best])
+    return Ranked(items[best], chances[best], best, matrix[0])
 
 
 @dataclass(frozen=True)

@@ -49,12 +49,20 @@ BACKBONES = {
 }
 
 
-def network(size: int, classes: Mapping[str, int], widths: tuple[int, ...], body: Any = None, seed: int = 0) -> Any:
+def network(
+    size: int,
+    classes: Mapping[str, int],
+    widths: tuple[int, ...],
+    body: Any = None,
+    seed: int = 0,
+    together: bool = False,
+) -> Any:
     """A Keras model from pictures (n, size, size, 3), 0…255, to a dict: VECTOR (n, LENGTH) of length 1, and per name
     of ``classes`` its logits (n, classes).
 
     Its features are those of ``body`` (see `pretrained`), or else of layers of ``widths`` channels, one per resolution.
-    A picture of more than 32 pixels a side is halved by the first of them.
+    A picture of more than 32 pixels a side is halved by the first of them. ``together``: each of several workers sees
+    a part of a batch, of which all of it is to be normalised by.
     """
     import keras
 
@@ -64,7 +72,7 @@ def network(size: int, classes: Mapping[str, int], widths: tuple[int, ...], body
     try:
         pixels = keras.Input((size, size, 3))
         seeds = (keras.initializers.HeNormal(seed=seed * 1_000 + at) for at in count())
-        features = body(pixels, training=False) if body else _own(pixels, size, widths, seeds)
+        features = body(pixels, training=False) if body else _own(pixels, size, widths, seeds, together)
         vector = layers.Dense(LENGTH, kernel_initializer=next(seeds))(features)
         vector = layers.UnitNormalization(dtype="float32", name=VECTOR)(vector)
         sharp = layers.Rescaling(SHARPNESS, dtype="float32")(vector)
@@ -86,7 +94,7 @@ def _policy() -> str:
     return "mixed_bfloat16" if fast and all(fast) else "float32"
 
 
-def _own(pixels: Any, size: int, widths: tuple[int, ...], seeds: Iterator[Any]) -> Any:
+def _own(pixels: Any, size: int, widths: tuple[int, ...], seeds: Iterator[Any], together: bool) -> Any:
     import keras
 
     layers = keras.layers
@@ -102,7 +110,7 @@ def _own(pixels: Any, size: int, widths: tuple[int, ...], seeds: Iterator[Any]) 
                 width, 3, strides=strides, padding="same", use_bias=False, kernel_initializer=next(seeds)
             )
         # Short trainings see few batches, over which the default of .99 would not settle.
-        return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(convolution(x)))
+        return layers.ReLU()(layers.BatchNormalization(momentum=0.9, synchronized=together)(convolution(x)))
 
     x = layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
     x = block(x, widths[0], 2 if size > 32 else 1, separable=False)

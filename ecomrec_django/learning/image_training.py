@@ -20,6 +20,7 @@ import numpy as np
 from ..errors import DataError
 from . import bundle
 from .image_network import VECTOR, Backbone, augmented, cross_entropy, equal_pairs, info_nce, network, pretrained
+from .workers import Workers
 
 # Fewer labelled pictures than these are all learned from; none are held out.
 _HELD_OUT_FROM = 100
@@ -100,6 +101,7 @@ class Training:
     ) -> None:
         import keras
 
+        self.workers = Workers.of_environment()
         self.pictures, self.pairs, self.settings, self.classes = pictures, pairs, settings, classes
         self.targets = np.stack([*targets.values()], axis=1) if targets else np.empty((len(pictures), 0), np.int32)
         self.learned = np.ones(len(pictures), bool)
@@ -115,7 +117,10 @@ class Training:
         size = pictures.shape[1]
         body = pretrained(settings.backbone, size) if settings.backbone else None
         self.pretrained = body is not None
-        self.network, self.mean = (network(size, classes, settings.widths, body, settings.seed) for _ in range(2))
+        together = self.workers.count > 1
+        self.network, self.mean = (
+            network(size, classes, settings.widths, body, settings.seed, together) for _ in range(2)
+        )
         warm = self.steps // 10
         rate = keras.optimizers.schedules.CosineDecay(
             0.0, max(self.steps - warm, 1), warmup_target=settings.rate, warmup_steps=warm
@@ -163,7 +168,8 @@ class Training:
         return rng.permutation(told)[: int(len(told) * self.settings.held_out)]
 
     def _batches(self, number: int) -> Iterator[tuple[Any, ...]]:
-        """Altered pictures, targets and numbers of the steps of one round, the same in each call."""
+        """Altered pictures, targets and numbers of this worker's part of the steps of one round, the same in each
+        call."""
         import tensorflow as tf
 
         size = self.pictures.shape[1]
@@ -186,9 +192,11 @@ class Training:
         wanted = self.round_steps * self.settings.batch
         order = np.concatenate([rng.permutation(learned) for _ in range(-(-wanted // len(learned)))])[:wanted]
         for at, rows in enumerate(np.split(order, self.round_steps)):
+            rows = rows[self.workers.own :: self.workers.count]
             if self.pairs is not None:
                 rows = np.concatenate([rows, self.partners.drawn(rows, rng.random(len(rows)))])
-            yield self.pictures[rows], self.targets[rows], rows, (self.settings.seed, number * self.round_steps + at)
+            draw = (number * self.round_steps + at) * self.workers.count + self.workers.own
+            yield self.pictures[rows], self.targets[rows], rows, (self.settings.seed, draw)
 
     def _loss(self, outputs: dict[str, Any], targets: Any, item: Any, counted: Any) -> Any:
         import tensorflow as tf
@@ -203,14 +211,18 @@ class Training:
     def _step(self) -> Callable[..., None]:
         import tensorflow as tf
 
-        network, mean, optimizer = self.network, self.mean, self.optimizer
+        network, mean, optimizer, workers = self.network, self.mean, self.optimizer, self.workers
+
+        def gradients(shown: Any, targets: Any, item: Any) -> list[Any]:
+            """Of the mean of all workers' losses."""
+            with tf.GradientTape() as tape:
+                loss = self._loss(network(shown, training=True), targets, item, tf.ones_like(item, tf.float32))
+                loss /= workers.count
+            return workers.summed(tape.gradient(loss, network.trainable_variables))
 
         @tf.function(autograph=False, reduce_retracing=True)
         def step(shown: Any, targets: Any, item: Any) -> None:
-            with tf.GradientTape() as tape:
-                loss = self._loss(network(shown, training=True), targets, item, tf.ones_like(item, tf.float32))
-            weights = network.trainable_variables
-            optimizer.apply(tape.gradient(loss, weights), weights)
+            optimizer.apply(workers.share(gradients, shown, targets, item), network.trainable_variables)
             done = tf.cast(optimizer.iterations, tf.float32)
             # A mean over a tenth of the steps so far at first, which soon forgets where the weights began.
             keep = tf.minimum(self.settings.average, (1 + done) / (10 + done))
@@ -238,7 +250,8 @@ class Training:
 
     def _fingerprint(self) -> str:
         """What tells these pictures, targets, pairs and settings from others."""
-        found = sha256(json.dumps([asdict(self.settings), self.classes, self.pictures.shape], default=str).encode())
+        told = [asdict(self.settings), self.classes, self.pictures.shape, self.workers.count]
+        found = sha256(json.dumps(told, default=str).encode())
         found.update(self.targets.tobytes())
         if self.pairs is not None:
             found.update(self.pairs.astype(np.int64).tobytes())

@@ -80,8 +80,9 @@ def own_cycle(gap: np.ndarray, baskets: np.ndarray, days: np.ndarray) -> np.ndar
 
     (own gaps·gap + PRIOR_GAPS·days) / (own gaps + PRIOR_GAPS) for ``baskets`` - 1 own gaps, shape as given.
     """
-    gaps = np.where(np.isnan(gap), 0.0, np.maximum(baskets - 1, 0))
-    blend = (gaps * np.nan_to_num(gap) + PRIOR_GAPS * days) / (gaps + PRIOR_GAPS)
+    known = ~np.isnan(gap)
+    gaps = np.where(known, np.maximum(baskets - 1, 0), 0.0)
+    blend = (gaps * np.where(known, gap, 0.0) + PRIOR_GAPS * days) / (gaps + PRIOR_GAPS)
     return np.where(np.isnan(days), gap, blend)
 
 

@@ -13,7 +13,6 @@ Methods, JMLR 12 (2011) (Adagrad).
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -29,6 +28,7 @@ from .batches import About, Batch, Batches, Sequences
 from .interactions import KINDS
 from .recurrent import GAPS, NEVER, Origin, Recurrent
 from .sequence_quality import quality
+from .workers import Workers
 
 logger = logging.getLogger(__name__)
 
@@ -140,18 +140,16 @@ class _Training:
         import tensorflow as tf
 
         self.tf, self.about, self.settings, self.checkpoint = tf, about, settings, checkpoint
-        # Must be made before anything else of TensorFlow is used.
-        self.strategy = tf.distribute.MultiWorkerMirroredStrategy() if os.environ.get("TF_CONFIG") else None
-        workers, worker = self._place()
+        self.workers = Workers.of_environment()
         before, self.held_out = trial
-        self.trial = self._batches(before, workers, worker)
-        self.final = self._batches(sequences, workers, worker)
+        self.trial = self._batches(before)
+        self.final = self._batches(sequences)
         self.categorised = bool((about.category >= 0).any())
-        self.fingerprint = _fingerprint((sequences, *trial), about, settings, workers)
+        self.fingerprint = _fingerprint((sequences, *trial), about, settings, self.workers.count)
         self._make()
         self.learn = tf.function(self._share, input_signature=[self._signature()], autograph=False)
 
-    def _batches(self, sequences: Sequences, workers: int, worker: int) -> Batches:
+    def _batches(self, sequences: Sequences) -> Batches:
         settings = self.settings
         return Batches(
             sequences,
@@ -161,19 +159,9 @@ class _Training:
             power=settings.power,
             hidden=settings.hidden if self.about.says_something else 0.0,
             seed=settings.seed,
-            workers=workers,
-            worker=worker,
+            workers=self.workers.count,
+            worker=self.workers.own,
         )
-
-    def _place(self) -> tuple[int, int]:
-        """How many workers there are, and the number of this one."""
-        if self.strategy is None:
-            return 1, 0
-        resolver = self.strategy.cluster_resolver
-        workers = len(resolver.cluster_spec().as_dict().get("worker", [])) or 1
-        if self.strategy.num_replicas_in_sync != workers:
-            raise TrainingError("Give each worker of TF_CONFIG one GPU, by CUDA_VISIBLE_DEVICES, or none.")
-        return workers, int(resolver.task_id or 0)
 
     def _make(self) -> None:
         """All variables: the large table, of which a step changes some rows, and small ones that it changes whole."""
@@ -219,10 +207,7 @@ class _Training:
         return Batch(*(tf.TensorSpec(*kinds.get(name, ([None], tf.int64))) for name in Batch._fields))
 
     def _share(self, batch: Any) -> None:
-        if self.strategy is None:
-            self._learn(batch)
-        else:
-            self.strategy.run(self._learn, args=(batch,))
+        self.workers.share(self._learn, batch)
 
     def _learn(self, batch: Any) -> None:
         """One step of Adagrad, whose sums of squares begin at 0."""
@@ -232,10 +217,7 @@ class _Training:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(watched)
             loss = self._loss(rows, batch)
-        gradients = [tf.convert_to_tensor(one) for one in tape.gradient(loss, watched)]
-        if self.strategy is not None:
-            gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        gradient, *others = gradients
+        gradient, *others = self.workers.summed([tf.convert_to_tensor(one) for one in tape.gradient(loss, watched)])
         squares = tf.gather(self.squares[0], batch.rows) + gradient**2
         self.squares[0].scatter_update(tf.IndexedSlices(squares, batch.rows))
         change = settings.rate * gradient / (tf.sqrt(squares) + _SMALLEST)

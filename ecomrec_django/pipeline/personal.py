@@ -361,7 +361,7 @@ class _Judge:
             found = ranked(ranker, facts, shopper, anchors, float(day), conf.DISCOVERY, items)
             lists.append(found.items[:K])
             if len(lists) % 10 == 0:
-                added += np.abs(ranker.contributions(found.matrix[:K])).sum(axis=0)
+                added += np.abs(ranker.contributions(found.signals(K))).sum(axis=0)
                 offers += len(found.items[:K])
         mean = added / max(offers, 1)
         order = np.argsort(-mean, kind="stable")

@@ -111,7 +111,7 @@ def _swayed(known: Known, ranker: Ranker, listed: list[Offer], numbers: np.ndarr
 def _offers(model: Model, found: Ranked) -> Iterator[Offer]:
     """The first MOST_OFFERS of what is ranked, each for the first of the reasons that is true."""
     items = found.items[:MOST_OFFERS]
-    rows = found.matrix[:MOST_OFFERS, _TOLD]
+    rows = found.signals(MOST_OFFERS)[:, _TOLD]
     cycles = own_cycle(rows[:, _GAP], rows[:, _BASKETS], model.facts.cycle[model.facts.need[items]])
     columns = (found.chances[:MOST_OFFERS], model.aisles[items], cycles, *rows.T)
     for name, chance, aisle, cycle, _, baskets, since, seen, seen_days, taste, interest in zip(

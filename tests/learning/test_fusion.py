@@ -69,7 +69,7 @@ def test_the_evidence_adds_up_and_names_the_own_history(planted, ranker):
     shopper, anchor = planted.shoppers[0], planted.staples[0][0]
     found = ranked(ranker, planted.facts, shopper, [anchor], NOW, 0.0)
     chances = found.chances[:3]
-    added = ranker.contributions(found.matrix[:3])
+    added = ranker.contributions(found.signals(3))
     log_odds = np.log(chances / (1 - chances))
     assert np.ptp(log_odds - added.sum(axis=1)) < 1e-6
     own = [at for at, name in enumerate(NAMES) if name.startswith(("own", "days_since", "due", "gap", "share_of"))]

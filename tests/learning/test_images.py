@@ -11,6 +11,8 @@ from ecomrec_django.errors import DataError, TrainingError
 from ecomrec_django.learning import images
 from ecomrec_django.learning.image_training import Settings, Training
 from ecomrec_django.learning.images import embed, load, predict, save, train
+from ecomrec_django.learning.workers import Workers
+from tests.learning.workers import Pair
 
 SIZE = 24
 SHAPES = 3
@@ -235,3 +237,40 @@ def test_a_backbone_on_this_machine_is_used_and_one_that_is_not_is_said(tmp_path
     assert model.network.count_params() > 2_000_000
     save(model, tmp_path / "model")
     assert embed(load(tmp_path / "model"), pictures) == pytest.approx(embed(model, pictures), abs=1e-5)
+
+
+WORKER = """
+import sys
+import numpy as np
+from ecomrec_django.learning.images import embed, predict, train
+from tests.learning.test_images import QUICK, drawn
+
+pictures, targets = drawn(np.random.default_rng(0), 240)
+model = train(pictures, targets, settings=QUICK)
+weights = {f"weights.{at}": variable.numpy() for at, variable in enumerate(model.network.variables)}
+unseen = drawn(np.random.default_rng(1), 120)[0]
+np.savez(sys.argv[1], **predict(model, unseen), vectors=embed(model, unseen), **weights)
+"""
+
+
+def test_two_workers_make_one_network_that_tells_as_much(unseen, tmp_path):
+    first, second = Pair(WORKER, tmp_path).arrays()
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name])
+    _, targets = unseen
+    for name, least in (("shape", 0.8), ("colour", 0.9)):
+        assert (first[name].argmax(axis=1) == targets[name]).mean() > least
+
+
+def test_workers_share_each_step_among_them(monkeypatch):
+    pictures, targets = drawn(np.random.default_rng(0), 240)
+
+    def rows(count, own):
+        workers = Workers(None, count, own)
+        monkeypatch.setattr(Workers, "of_environment", classmethod(lambda cls: workers))
+        training = Training(pictures, {"shape": targets["shape"]}, {"shape": SHAPES}, None, QUICK)
+        return [(rows.tolist(), draw) for _, _, rows, draw in training._drawn(0)]
+
+    for (whole, _), (one, draw), (other, another) in zip(rows(1, 0), rows(2, 0), rows(2, 1), strict=True):
+        assert sorted([*one, *other]) == sorted(whole)
+        assert draw != another

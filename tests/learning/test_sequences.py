@@ -1,12 +1,6 @@
 from __future__ import annotations
 
-import json
-import os
-import socket
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +12,7 @@ from ecomrec_django.learning.interactions import KINDS, IdMap, Interactions
 from ecomrec_django.learning.recurrent import GAPS, LATEST, gaps
 from ecomrec_django.learning.sequence_quality import quality
 from ecomrec_django.learning.sequences import STATE, Settings, train
+from tests.learning.workers import Pair
 
 ITEMS = 40
 QUICK = Settings(units=16, rate=0.2, size=256, input_dropout=0.0, dropout=0.1, negatives=0, epochs=6, hidden=0.0)
@@ -184,34 +179,10 @@ np.savez(sys.argv[1], **trained.network.arrays())
 SHARED = replace(QUICK, epochs=1, dropout=0.0)
 
 
-def free_ports(count):
-    sockets = [socket.create_server(("localhost", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
 def test_two_workers_learn_what_one_does(tmp_path):
-    cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", WORKER, tmp_path / f"{worker}.npz"],
-            cwd=Path(__file__).parents[2],
-            env={
-                **os.environ,
-                "DJANGO_SETTINGS_MODULE": "tests.settings",
-                "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": worker}}),
-            },
-            stderr=subprocess.PIPE,
-        )
-        for worker in range(2)
-    ]
+    pair = Pair(WORKER, tmp_path)
     alone = train(sequences(circle(np.random.default_rng(0), 60)), About.nothing(ITEMS), SHARED).network.arrays()
-    for process in processes:
-        _, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors.decode()[-2_000:]
-    first, second = (np.load(tmp_path / f"{worker}.npz") for worker in range(2))
+    first, second = pair.arrays()
     for name, array in alone.items():
         np.testing.assert_array_equal(first[name], second[name])
         np.testing.assert_allclose(first[name], array, atol=1e-3)
