@@ -6,6 +6,11 @@ history, and nothing is said of them but a price; ``category recall`` is the sha
 offers is one of the category that goes with theirs, ``recall`` the share of that category's ten most bought products.
 ``journey``: Complete Journey as in `complete_journey`; a tenth of the items with cases are withheld from the training
 slice, and their test baskets are foretold by what is said of them (category, type, size, brand).
+
+``upgrades``: of the planted shop, where who looks at a product looks at others of its pattern, the dearer ones of a
+withheld product's category and pattern, within the price band, are what it may be upgraded to; ``recall`` is the share
+of these among its first four upgrades, of the four that can be. Of Complete Journey as in `upgrade`, withheld are a
+tenth of the items that households moved up from; ``recall`` is the share of moves whose item is among the first four.
 """
 
 from __future__ import annotations
@@ -24,15 +29,17 @@ from ecomrec_django.learning.training_data import TrainingData
 from ecomrec_django.strategies.base import StrategyLists
 from ecomrec_django.strategies.bought_with import BoughtWith
 from ecomrec_django.strategies.rules import Catalog
+from ecomrec_django.strategies.upgrade_to import HIGH, LOW, UpgradeTo
 
-from . import Row
+from . import Row, upgrade
 from .complete_journey import history_table, items_table, load
 
-K = 10
+K, FEW = 10, 4
 # Chance from which a product is taken to be of the suggested category, as `ecomrec_django.pipeline.pictures` does.
 SURE = 0.7
 # Of each planted category.
 PRODUCTS, WITHHELD, BASKETS = 24, 6, 400
+SESSIONS = 20_000
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,8 +50,10 @@ def run(options: argparse.Namespace) -> list[Row]:
     rows: list[Row] = []
     if options.only != "journey":
         rows += [{"name": f"planted: {name}", **row} for name, row in _planted().items()]
+        rows += [{"name": f"planted upgrades: {name}", **row} for name, row in _planted_upgrades().items()]
     if options.only != "planted":
         rows += [{"name": f"journey: {name}", **row} for name, row in _journey().items()]
+        rows += [{"name": f"journey upgrades: {name}", **row} for name, row in _journey_upgrades().items()]
     return rows
 
 
@@ -53,7 +62,7 @@ def _planted() -> dict[str, Row]:
     from ecomrec_django.learning.images import embed, predict, train
 
     rng = np.random.default_rng(0)
-    pictures, category = _drawn(rng)
+    pictures, category, _ = _drawn(rng)
     kinds = int(category.max()) + 1
     partner = (np.arange(kinds) + 1) % kinds
     cold = (np.arange(len(category)) % PRODUCTS) < WITHHELD
@@ -91,14 +100,51 @@ def _planted() -> dict[str, Row]:
     return rows
 
 
-def _drawn(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures of PRODUCTS products of each shape, in colours and patterns by chance, and the numbers of the shapes."""
+def _planted_upgrades() -> dict[str, Row]:
+    from ecomrec_django.learning.images import embed, predict, train
+
+    rng = np.random.default_rng(0)
+    pictures, category, pattern = _drawn(rng)
+    cold = (np.arange(len(category)) % PRODUCTS) < WITHHELD
+    price = np.round(rng.uniform(5, 20, len(category)), 2)
+    ratio = price[None, :] / price[:, None]
+    same = (category[:, None] == category) & (pattern[:, None] == pattern)
+    wanted = same & (ratio >= LOW) & (ratio <= HIGH)
+    one, other = np.nonzero(np.triu(same & ~cold & ~cold[:, None], 1))
+    drawn = rng.integers(0, len(one), SESSIONS)
+    events = _events(np.stack([one[drawn], other[drawn]], axis=1), kind="view_item")
+    place = np.cumsum(~cold) - 1
+    pairs = np.stack([place[one], place[other]], axis=1)
+    network = train(pictures[~cold], {"category": category[~cold]}, pairs)
+    chances = predict(network, pictures)["category"]
+    seen = np.where(chances.max(axis=1) >= SURE, chances.argmax(axis=1), -1)
+    looks = embed(network, pictures)
+    cases = np.flatnonzero(cold & wanted.any(axis=1))
+    rows: dict[str, Row] = {}
+    for name, known, vectors in (
+        ("nothing said", np.where(cold, -1, category), None),
+        ("pictures", np.where(cold, seen, category), looks),
+        ("category said", category, None),
+        ("category said, pictures", category, looks),
+    ):
+        lists = UpgradeTo().make(TrainingData(Engine(), events, _items(known, price), looks=vectors))
+        found = []
+        for case in cases.tolist():
+            offered = _list(lists.by_item, case + 1)
+            own = (np.empty(0, np.int64) if offered is None else offered[:FEW]) - 1
+            found.append(wanted[case][own].sum() / min(FEW, wanted[case].sum()))
+        rows[name] = {"recall": float(np.mean(found)), "cases": len(cases)}
+    return rows
+
+
+def _drawn(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pictures of PRODUCTS products of each shape, in colours and patterns by chance, and the numbers of both."""
     from ecomrec_django.learning.pictures import SIZE, read
     from example_shop.loading.looks import NATURAL, PALETTES, PATTERNS, Look
     from example_shop.loading.pictures import draw
     from example_shop.loading.shapes import SHAPES
 
-    pictures, category = [], []
+    pictures, category, pattern = [], [], []
     # What grows has no patterns, and too few looks.
     for number, shape in enumerate(sorted(SHAPES.keys() - NATURAL.keys())):
         # No look twice: a withheld picture must not have been seen.
@@ -106,7 +152,8 @@ def _drawn(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         for look in chosen.tolist():
             pictures.append(read(_file(draw(Look(shape, look % PALETTES, look // PALETTES))), SIZE))
             category.append(number)
-    return np.stack(pictures), np.array(category)
+            pattern.append(look // PALETTES)
+    return np.stack(pictures), np.array(category), np.array(pattern)
 
 
 def _file(image: Any) -> bytes:
@@ -117,8 +164,8 @@ def _file(image: Any) -> bytes:
     return file.getvalue()
 
 
-def _items(category: np.ndarray) -> Any:
-    """Items of which nothing is said but a category, -1 for none, that is an aisle too."""
+def _items(category: np.ndarray, price: np.ndarray | float = 10.0) -> Any:
+    """Items of which nothing is said but a price and a category, -1 for none, that is an aisle too."""
     import pyarrow as pa
 
     size = len(category)
@@ -131,7 +178,7 @@ def _items(category: np.ndarray) -> Any:
         "category": category + 1,
         "aisle": category + 1,
         "category_path": [""] * size,
-        "price": np.full(size, 10.0),
+        "price": np.full(size, price),
         "cost": np.full(size, np.nan),
         "rating": np.full(size, np.nan),
         "attributes": [""] * size,
@@ -141,8 +188,8 @@ def _items(category: np.ndarray) -> Any:
     return pa.table({name: pa.array(columns[name], schema(ITEMS).field(name).type) for name in ITEMS})
 
 
-def _events(baskets: np.ndarray) -> Any:
-    """A basket a minute, each of another visitor."""
+def _events(baskets: np.ndarray, kind: str = "purchase") -> Any:
+    """A basket, or what was looked at together, a minute, each of another visitor."""
     import pyarrow as pa
 
     size = baskets.size
@@ -151,14 +198,14 @@ def _events(baskets: np.ndarray) -> Any:
         "event": np.arange(1, size + 1),
         "visitor": basket + 1,
         "item": baskets.ravel() + 1,
-        "kind": ["purchase"] * size,
+        "kind": [kind] * size,
         "quantity": np.ones(size, np.int64),
         "price": np.full(size, 10.0),
         "cost": np.full(size, np.nan),
         "rating": np.full(size, np.nan),
         "time": np.datetime64("2026-01-01T00:00", "us") + basket.astype("timedelta64[m]"),
-        "basket": [f"b{number}" for number in basket],
-        "session": [""] * size,
+        "basket": [f"b{number}" if kind == "purchase" else "" for number in basket],
+        "session": ["" if kind == "purchase" else f"s{number}" for number in basket],
     }
     types = schema(HISTORY)
     return pa.table({name: pa.array(columns[name]).cast(types.field(name).type, safe=False) for name in HISTORY})
@@ -218,4 +265,33 @@ def _journey() -> dict[str, Row]:
             for wanted, each in zip(targets, offers, strict=True)
         ]
         rows[name] = {"category_recall": float(np.mean(seen)), **scores.row(), "cases": len(cases)}
+    return rows
+
+
+def _journey_upgrades() -> dict[str, Row]:
+    trial = upgrade.Trial.of(0.9)
+    anchors = np.unique(trial.cases.anchor)
+    withheld = np.sort(np.random.default_rng(0).permutation(anchors)[: len(anchors) // 10])
+    cases = trial.cases[np.isin(trial.cases.anchor, withheld)]
+    gone = trial.lines.product_id.isin(trial.ids[withheld])
+    items = trial.data.items
+    said = {name: np.array(items[name].to_pylist(), object) for name in ("title", "brand", "category_path")}
+    for texts in said.values():
+        texts[withheld] = ""
+    plain = items
+    for name, texts in said.items():
+        plain = plain.set_column(plain.schema.get_field_index(name), name, [texts.tolist()])
+    rows: dict[str, Row] = {}
+    for name, table, lines in (
+        ("type said", plain, trial.lines[~gone]),
+        ("content", items, trial.lines[~gone]),
+        ("known, not withheld", items, trial.lines),
+    ):
+        lists = UpgradeTo().make(TrainingData(Engine(), history_table(lines), table)).by_item
+        offered = {int(pk): _list(lists, int(pk)) for pk in trial.ids[withheld]}
+        found = [
+            wanted in (() if own is None else own[:FEW])
+            for wanted, own in zip(trial.ids[cases.target], map(offered.get, trial.ids[cases.anchor]), strict=True)
+        ]
+        rows[name] = {"recall": float(np.mean(found)), "cases": len(cases)}
     return rows

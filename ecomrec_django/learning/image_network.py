@@ -110,8 +110,10 @@ def _own(pixels: Any, size: int, widths: tuple[int, ...], seeds: Iterator[Any], 
                 width, 3, strides=strides, padding="same", use_bias=False, kernel_initializer=next(seeds)
             )
         # Short trainings see few batches, over which the default of .99 would not settle.
-        return layers.ReLU()(layers.BatchNormalization(momentum=0.9, synchronized=together)(convolution(x)))
+        normal = layers.BatchNormalization(momentum=0.9, synchronized=True) if together else fused(momentum=0.9)
+        return layers.ReLU()(normal(convolution(x)))
 
+    fused = _fused_normalization()
     x = layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
     x = block(x, widths[0], 2 if size > 32 else 1, separable=False)
     for width in widths[1:]:
@@ -119,6 +121,30 @@ def _own(pixels: Any, size: int, widths: tuple[int, ...], seeds: Iterator[Any], 
         inner = block(block(x, width, 1, separable=True), width, 1, separable=True)
         x = layers.Add()([x, inner])
     return layers.GlobalAveragePooling2D()(x)
+
+
+def _fused_normalization() -> Any:
+    """Keras' batch normalisation as one operation forth and one back, in half the time of its own dozens."""
+    import keras
+    import tensorflow as tf
+
+    class FusedNormalization(keras.layers.BatchNormalization):
+        def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+            if not training:
+                return super().call(inputs, training=False)
+            found = tf.raw_ops.FusedBatchNormV3(
+                x=inputs,
+                scale=tf.cast(self.gamma, tf.float32),
+                offset=tf.cast(self.beta, tf.float32),
+                mean=[],
+                variance=[],
+                epsilon=self.epsilon,
+            )
+            for kept, new in ((self.moving_mean, found.batch_mean), (self.moving_variance, found.batch_variance)):
+                kept.assign(self.momentum * kept + (1 - self.momentum) * new)
+            return found.y
+
+    return FusedNormalization
 
 
 def pretrained(backbone: Backbone, size: int, empty: bool = False) -> Any | None:

@@ -54,7 +54,8 @@ def train(
     In the folder ``checkpoint`` training is stored as it goes; called again with the same, it goes on from there.
     ``progress`` is called with (steps done, steps in all). The same seed gives the same network up to the order in
     which cores add numbers up. Where TF_CONFIG names workers, each makes the same call, in a new process with one
-    device; they share every batch, and the pairs' loss knows those of a worker's own part. Raises DataError for arrays of other shapes, TrainingError for too few pictures.
+    device; they share every batch, and the pairs' loss knows those of a worker's own part. Raises DataError for arrays
+    of other shapes, TrainingError for too few pictures.
     """
     settings = settings or Settings()
     _checked(pictures, targets, pairs)
