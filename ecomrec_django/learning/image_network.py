@@ -26,6 +26,9 @@ SMOOTHING = 0.1
 # square that is cut out, as a share of the picture's.
 SHIFT, ZOOM, LIGHT, CUTOUT = 0.1, 0.1, 0.2, 0.4
 
+# Either multiplies bfloat16 in hardware.
+_BFLOAT16 = {"avx512_bf16", "amx_bf16"}
+
 logger = logging.getLogger(__name__)
 
 
@@ -86,12 +89,22 @@ def network(
 
 
 def _policy() -> str:
-    """Half the bits where a GPU computes with them faster; weights and losses keep all."""
+    """Half the bits where the GPU, or without one the processor, computes with them faster; weights and losses keep
+    all."""
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
     fast = [tf.config.experimental.get_device_details(gpu).get("compute_capability", (0,)) >= (8,) for gpu in gpus]
-    return "mixed_bfloat16" if fast and all(fast) else "float32"
+    return "mixed_bfloat16" if (all(fast) if fast else _BFLOAT16 & _abilities()) else "float32"
+
+
+def _abilities() -> set[str]:
+    """What the processor says that it can do; nothing where Linux does not tell."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    return set(next((line.split(":", 1)[1] for line in lines if line.startswith("flags")), "").split())
 
 
 def _own(pixels: Any, size: int, widths: tuple[int, ...], seeds: Iterator[Any], together: bool) -> Any:

@@ -80,14 +80,10 @@ class Past:
             return self
         new = Past.of(item, kind, day, basket, np.full(len(item), np.nan))
         shift = int(self.basket.max(initial=-1)) + 1
-        return replace(
-            self,
-            item=np.r_[self.item, new.item],
-            kind=np.r_[self.kind, new.kind],
-            day=np.r_[self.day, new.day],
-            basket=np.r_[self.basket, np.where(new.basket >= 0, new.basket + shift, -1)],
-            rating=np.r_[self.rating, new.rating],
-        )
+        new = replace(new, basket=np.where(new.basket >= 0, new.basket + shift, -1))
+        names = ("item", "kind", "day", "basket", "rating")
+        both: dict[str, Any] = {name: np.concatenate([getattr(self, name), getattr(new, name)]) for name in names}
+        return replace(self, **both)
 
     def joined(self, other: Past) -> Past:
         """With the events of ``other``, in the order of time; taste and segment stay."""

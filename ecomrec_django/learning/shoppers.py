@@ -234,7 +234,7 @@ def _dearest(
     seen: np.ndarray, seen_score: np.ndarray, owned: np.ndarray, liking: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The WORDED items of what was looked at lately and of what is bought most, and their weights."""
-    item, weight = np.r_[owned, seen], np.r_[liking, seen_score]
+    item, weight = np.concatenate([owned, seen]), np.concatenate([liking, seen_score])
     most = np.argsort(-weight, kind="stable")[:WORDED]
     return item[most], weight[most]
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from ecomrec_django.errors import DataError, TrainingError
-from ecomrec_django.learning import images
+from ecomrec_django.learning import image_network, images
 from ecomrec_django.learning.image_training import Settings, Training
 from ecomrec_django.learning.images import embed, load, predict, save, train
 from ecomrec_django.learning.workers import Workers
@@ -274,3 +274,32 @@ def test_workers_share_each_step_among_them(monkeypatch):
     for (whole, _), (one, draw), (other, another) in zip(rows(1, 0), rows(2, 0), rows(2, 1), strict=True):
         assert sorted([*one, *other]) == sorted(whole)
         assert draw != another
+
+
+@pytest.fixture
+def policy_with(monkeypatch):
+    """The policy of a machine without a GPU whose processor has some abilities."""
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
+
+    def policy(*abilities):
+        monkeypatch.setattr(image_network, "_abilities", lambda: set(abilities))
+        return image_network._policy()
+
+    return policy
+
+
+def test_half_the_bits_are_computed_with_where_the_processor_multiplies_them(policy_with):
+    assert policy_with("avx2", "avx512_bf16") == policy_with("amx_bf16") == "mixed_bfloat16"
+    assert policy_with("avx2", "avx512f") == policy_with() == "float32"
+
+
+def test_a_network_says_nearly_the_same_by_all_bits_and_by_half_of_them(policy_with, learned, unseen, tmp_path):
+    save(learned, tmp_path)
+    vectors = []
+    for ability in ("none", "amx_bf16"):
+        policy_with(ability)
+        vectors.append(embed(load(tmp_path), unseen[0]))
+    assert (vectors[0] * vectors[1]).sum(axis=1).min() > 0.995
+    assert not np.array_equal(*vectors)
