@@ -40,7 +40,12 @@ class Pair:
 
     def arrays(self):
         """What each of them has stored, when both have ended."""
-        for process in self.processes:
-            _, errors = process.communicate(timeout=180)
-            assert process.returncode == 0, errors.decode()[-2_000:]
+        try:
+            for process in self.processes:
+                _, errors = process.communicate(timeout=180)
+                assert process.returncode == 0, errors.decode()[-2_000:]
+        finally:
+            # One waits for the other without end.
+            for process in self.processes:
+                process.kill()
         return [np.load(file) for file in self.files]
