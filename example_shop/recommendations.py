@@ -59,16 +59,22 @@ class ShopCatalog(Catalog):
         # A million decimals are slow to build; a shop has few prices.
         price = Cast(F("unit_price"), FloatField())
         rows = lines.order_by("order_id", "pk").values_list("pk", "order_id", "sku", "quantity", price, "refunded")
-        known = {order.pk: order for order in orders}
-        for pk, order_pk, sku, quantity, price, refunded in rows:
-            order = known.get(order_pk)
-            if order is None:
+        known = {
+            order.pk: (
+                order.number,
+                order.user_id and str(order.user_id),
+                order.placed,
+                order.status == Order.Status.CANCELLED,
+            )
+            for order in orders
+        }
+        for pk, order, sku, quantity, price, refunded in rows:
+            if order not in known:
                 # Placed since the orders were read: the next import has it.
                 continue
-            if order.status == Order.Status.CANCELLED:
-                refunded = quantity
-            user = order.user_id and str(order.user_id)
-            yield PurchaseLine(str(pk), order.number, user, sku, quantity, _cents(price), order.placed, refunded)
+            number, user, placed, cancelled = known[order]
+            refunded = quantity if cancelled else refunded
+            yield PurchaseLine(str(pk), number, user, sku, quantity, _cents(price), placed, refunded)
 
 
 @cache
