@@ -58,9 +58,6 @@ def run(options: argparse.Namespace) -> list[Row]:
 
 
 def _planted() -> dict[str, Row]:
-
-    from ecomrec_django.learning.images import embed, predict, train
-
     rng = np.random.default_rng(0)
     pictures, category, _ = _drawn(rng)
     kinds = int(category.max()) + 1
@@ -73,17 +70,9 @@ def _planted() -> dict[str, Row]:
     bought = np.bincount(baskets.ravel(), minlength=len(category))
     best = [warm[kind][np.argsort(-bought[warm[kind]], kind="stable")[:K]] for kind in range(kinds)]
 
-    network = train(pictures[~cold], {"category": category[~cold]})
-    chances = predict(network, pictures)["category"]
-    seen = np.where(chances.max(axis=1) >= SURE, chances.argmax(axis=1), -1)
-    looks = embed(network, pictures)
+    ways = _ways(pictures, category, cold)
     rows: dict[str, Row] = {}
-    for name, known, vectors in (
-        ("nothing said", np.where(cold, -1, category), None),
-        ("pictures", np.where(cold, seen, category), looks),
-        ("category said", category, None),
-        ("category said, pictures", category, looks),
-    ):
+    for name, (known, vectors) in ways.items():
         items = _items(known)
         lists = BoughtWith().make(TrainingData(Engine(), events, items, looks=vectors))
         offers = _offers(lists, items, np.flatnonzero(cold), cold, vectors)
@@ -95,14 +84,31 @@ def _planted() -> dict[str, Row]:
             "recall": float(np.mean(recalls)),
             "cases": int(cold.sum()),
         }
-    right = seen[cold] == category[cold]
-    rows["pictures"] |= {"named": float((seen[cold] >= 0).mean()), "rightly": float(right.mean())}
+    seen = ways["pictures"][0][cold]
+    rows["pictures"] |= {"named": float((seen >= 0).mean()), "rightly": float((seen == category[cold]).mean())}
     return rows
 
 
-def _planted_upgrades() -> dict[str, Row]:
+def _ways(
+    pictures: np.ndarray, category: np.ndarray, cold: np.ndarray, pairs: np.ndarray | None = None
+) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
+    """By what is known of withheld products: the categories, -1 for none, and the vectors of pictures by a network that
+    learned from the others and their ``pairs``."""
     from ecomrec_django.learning.images import embed, predict, train
 
+    network = train(pictures[~cold], {"category": category[~cold]}, pairs)
+    chances = predict(network, pictures)["category"]
+    seen = np.where(chances.max(axis=1) >= SURE, chances.argmax(axis=1), -1)
+    looks = embed(network, pictures)
+    return {
+        "nothing said": (np.where(cold, -1, category), None),
+        "pictures": (np.where(cold, seen, category), looks),
+        "category said": (category, None),
+        "category said, pictures": (category, looks),
+    }
+
+
+def _planted_upgrades() -> dict[str, Row]:
     rng = np.random.default_rng(0)
     pictures, category, pattern = _drawn(rng)
     cold = (np.arange(len(category)) % PRODUCTS) < WITHHELD
@@ -115,18 +121,9 @@ def _planted_upgrades() -> dict[str, Row]:
     events = _events(np.stack([one[drawn], other[drawn]], axis=1), kind="view_item")
     place = np.cumsum(~cold) - 1
     pairs = np.stack([place[one], place[other]], axis=1)
-    network = train(pictures[~cold], {"category": category[~cold]}, pairs)
-    chances = predict(network, pictures)["category"]
-    seen = np.where(chances.max(axis=1) >= SURE, chances.argmax(axis=1), -1)
-    looks = embed(network, pictures)
     cases = np.flatnonzero(cold & wanted.any(axis=1))
     rows: dict[str, Row] = {}
-    for name, known, vectors in (
-        ("nothing said", np.where(cold, -1, category), None),
-        ("pictures", np.where(cold, seen, category), looks),
-        ("category said", category, None),
-        ("category said, pictures", category, looks),
-    ):
+    for name, (known, vectors) in _ways(pictures, category, cold, pairs).items():
         lists = UpgradeTo().make(TrainingData(Engine(), events, _items(known, price), looks=vectors))
         found = []
         for case in cases.tolist():
@@ -236,6 +233,14 @@ def _list(lists: Any, owner: int) -> np.ndarray | None:
     return lists.items[lists.starts[rows[0]] : lists.starts[rows[0] + 1]] if len(rows) else None
 
 
+def _silent(items: Any, cold: np.ndarray) -> Any:
+    """The same items without the texts of those withheld."""
+    for name in ("title", "brand", "category_path"):
+        said = np.where(cold, "", items[name].to_numpy(zero_copy_only=False))
+        items = items.set_column(items.schema.get_field_index(name), name, [said.tolist()])
+    return items
+
+
 def _journey() -> dict[str, Row]:
     trial = load(0.9)
     anchors = np.unique(trial.anchors)
@@ -244,10 +249,8 @@ def _journey() -> dict[str, Row]:
     cases = np.flatnonzero(cold[trial.anchors])
     targets = [trial.targets[at] for at in cases]
     gone = trial.lines.product_id.isin(trial.products.index[cold])
-    items, plain = items_table(trial), items_table(trial)
-    for name in ("title", "brand", "category_path"):
-        said = np.where(cold, "", plain[name].to_numpy(zero_copy_only=False))
-        plain = plain.set_column(plain.schema.get_field_index(name), name, [said.tolist()])
+    items = items_table(trial)
+    plain = _silent(items, cold)
     for name in ("category", "aisle"):
         said = np.where(cold, 0, plain[name].to_numpy())
         plain = plain.set_column(plain.schema.get_field_index(name), name, [said])
@@ -275,12 +278,7 @@ def _journey_upgrades() -> dict[str, Row]:
     cases = trial.cases[np.isin(trial.cases.anchor, withheld)]
     gone = trial.lines.product_id.isin(trial.ids[withheld])
     items = trial.data.items
-    said = {name: np.array(items[name].to_pylist(), object) for name in ("title", "brand", "category_path")}
-    for texts in said.values():
-        texts[withheld] = ""
-    plain = items
-    for name, texts in said.items():
-        plain = plain.set_column(plain.schema.get_field_index(name), name, [texts.tolist()])
+    plain = _silent(items, np.isin(np.arange(len(trial.ids)), withheld))
     rows: dict[str, Row] = {}
     for name, table, lines in (
         ("type said", plain, trial.lines[~gone]),

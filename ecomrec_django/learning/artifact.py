@@ -75,9 +75,6 @@ class Names:
         order = np.argsort(hashes, kind="stable")
         return cls(starts, np.frombuffer(b"".join(parts), np.uint8), hashes[order], order)
 
-    def __getitem__(self, number: int) -> str:
-        return self.texts(np.array([number]))[0]
-
     def texts(self, numbers: np.ndarray) -> list[str]:
         data = self.data.data
         bounds = zip(self.starts[numbers].tolist(), self.starts[numbers + 1].tolist(), strict=True)

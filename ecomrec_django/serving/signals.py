@@ -1,4 +1,5 @@
-"""Tells the pages at once that a release was published, or an override, a rule or an experiment changed."""
+"""Tells the pages at once that a release was published, the catalog synced, or an override, a rule or an experiment
+changed."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 
-from ..models import Arm, Experiment, OfferList, Override, Publication, Rule
+from ..catalog.sync import CHECKPOINT
+from ..models import Arm, Checkpoint, Experiment, OfferList, Override, Publication, Rule
 from .rulebook import forget_rulebook
 from .stored import forget
 
@@ -19,6 +21,12 @@ def _forget(using: str, **kwargs: Any) -> None:
 
 def _forget_rulebook(using: str, **kwargs: Any) -> None:
     transaction.on_commit(forget_rulebook, using=using, robust=True)
+
+
+def _forget_mirrored(instance: Checkpoint, using: str, **kwargs: Any) -> None:
+    # Rules are asked about what the mirror said before.
+    if instance.name == CHECKPOINT:
+        _forget_rulebook(using)
 
 
 FORGOTTEN = {
@@ -34,6 +42,7 @@ def connect() -> None:
     for model, forgets in FORGOTTEN.items():
         post_save.connect(forgets, model, dispatch_uid="ecomrec_forget_saved")
         post_delete.connect(forgets, model, dispatch_uid="ecomrec_forget_deleted")
+    post_save.connect(_forget_mirrored, Checkpoint, dispatch_uid="ecomrec_forget_saved")
     # Saved one by one only when a merchant decides about a list. Those deleted are of releases that no page shows, and
     # a listener would have each of their hundred thousands loaded and told.
     post_save.connect(_forget, OfferList, dispatch_uid="ecomrec_forget_saved")

@@ -70,7 +70,7 @@ def test_all_else_is_read_as_it_was_stored(model, stored):
         model.rankers["for_you"].skill,
         model.rankers["for_you"].names,
     )
-    assert [other.names[number] for number in range(ITEMS)] == NAMES
+    assert other.names.texts(np.arange(ITEMS)) == NAMES
     assert other.names.numbers([NAMES[3], "gone", NAMES[59]]).tolist() == [3, -1, 59]
 
 

@@ -7,6 +7,7 @@ import pytest
 from django.test import RequestFactory
 
 from ecomrec_django.catalog.categories import CategoryTree
+from ecomrec_django.catalog.sync import sync
 from ecomrec_django.models import Item, Override, Rule, Segment
 from ecomrec_django.serving.failures import failures
 from ecomrec_django.serving.offers import examine, offers
@@ -227,6 +228,16 @@ def test_what_the_mirror_says_is_kept_no_longer_than_the_rules_and_not_without_e
     assert len(rulebook()._known) == 2
     Item.objects.filter(external_id="2").update(brand="Contoso")
     assert shown(limit=5) == ["5", "6"]
+
+
+def test_what_a_sync_found_is_seen_at_once(rule, django_capture_on_commit_callbacks):
+    rule("boost", highest_price=3, factor=100)
+    assert shown(limit=5) == ["2", "3", "4", "5", "6"]
+    IntegerProduct.objects.filter(pk=6).update(price=1)
+    assert shown(limit=5) == ["2", "3", "4", "5", "6"]
+    with django_capture_on_commit_callbacks(execute=True):
+        sync()
+    assert shown(limit=5) == ["2", "3", "6", "4", "5"]
 
 
 def test_a_change_of_a_rule_is_seen_at_once(rule, django_capture_on_commit_callbacks):
