@@ -1,8 +1,10 @@
 # make demo           a shop of real households at http://127.0.0.1:8000 (PORT=…, HOUSEHOLDS=…; SERVE=0 stops before serving)
-# make test           everything, on SQLite and (what has a database) on MariaDB
+# make test           everything on SQLite, and what has a database on MariaDB and on PostgreSQL
+#                     and a small shop on the built wheel in three environments (PYTHONS=here: those of this Python alone)
 # make test-embedded  what needs no service and no browser
-# make bench NAME=…   one of: admin cold complete_journey deep images pairs personal pipeline serving sessions shoppers simulate tracking upgrade
+# make bench NAME=…   one of: admin batch cold complete_journey curated deep images pairs personal pipeline serving sessions shoppers simulate tracking upgrade
 # make screenshots    the pictures of the documentation, from the demo's shop
+# make wheel          the wheel and the source distribution, in dist/
 # make lint           style, types, templates, migrations
 
 PYTHON ?= python3
@@ -11,15 +13,15 @@ SERVE ?= 1
 HOUSEHOLDS ?= 800
 NAME ?=
 PYTEST ?=
+PYTHONS ?=
 
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
-PACKAGES := mariadb-server libmariadb-dev pkg-config redis-server chromium
 
 # Debian keeps servers where only root looks.
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo test test-embedded bench screenshots lint clean
+.PHONY: demo test test-embedded wheel bench screenshots lint clean
 .DELETE_ON_ERROR:
 
 demo: .venv/demo.stamp
@@ -33,9 +35,16 @@ endif
 test: .venv/services.stamp
 	$(BIN)/python -m tests.services sqlite -n 2 $(PYTEST)
 	$(BIN)/python -m tests.services mariadb -n 2 $(PYTEST)
+	$(BIN)/python -m tests.services postgres -n 2 $(PYTEST)
+	$(BIN)/python -m tests.matrix $(if $(filter here,$(PYTHONS)),--here) oldest base newest
 
 test-embedded: .venv/dev.stamp
 	$(BIN)/python -m tests.services sqlite -n 2 -m "not browser" $(PYTEST)
+
+wheel: .venv/made.stamp
+	$(BIN)/pip install --quiet build
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
 
 bench: .venv/services.stamp
 	$(BIN)/python -m benchmarks $(NAME)
@@ -52,7 +61,7 @@ lint: .venv/dev.stamp
 	$(MANAGE) makemigrations --check --dry-run
 
 clean:
-	rm -rf .venv var build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .nox var build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/demo.stamp: pyproject.toml | .venv/made.stamp
 	$(BIN)/pip install --quiet --editable '.[demo]'
@@ -62,12 +71,18 @@ clean:
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@
 
-# MariaDB and what its client is built with, a broker, a browser.
+# MariaDB and what its client is built with, PostgreSQL, a broker, a browser: each package whose programs are missing.
 .venv/services.stamp: .venv/dev.stamp
-	@{ command -v mariadbd && command -v redis-server && command -v pkg-config && \
-	   { command -v mariadb_config || command -v mysql_config; } && \
-	   { command -v chromium || command -v chromium-browser || command -v google-chrome; }; } >/dev/null || $(call apt,$(PACKAGES))
-	$(BIN)/pip install --quiet --editable '.[dev,mysql]'
+	@set -- $$( \
+		command -v mariadbd >/dev/null || echo mariadb-server; \
+		{ command -v mariadb_config || command -v mysql_config; } >/dev/null || echo libmariadb-dev; \
+		command -v pkg-config >/dev/null || echo pkg-config; \
+		{ command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || echo postgresql; \
+		command -v redis-server >/dev/null || echo redis-server; \
+		{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || echo chromium; \
+		command -v npm >/dev/null || echo nodejs npm); \
+	test $$# = 0 || $(call apt,$$*)
+	$(BIN)/pip install --quiet --editable '.[dev,mysql,postgres]'
 	@touch $@
 
 # Debian's python3 comes without what makes virtual environments.
@@ -78,5 +93,5 @@ clean:
 	$(BIN)/pip install --quiet --upgrade pip
 	@touch $@
 
-apt = { test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo 'Please install: $(1)'; exit 1; }; \
+apt = { test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo "Please install: $(1)"; exit 1; }; \
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1); }

@@ -11,6 +11,7 @@ import numpy as np
 from django.db import transaction
 from tqdm import tqdm
 
+from ecomrec_django.db import bulk_insert, chunks
 from ecomrec_django.models import (
     Category,
     Decision,
@@ -25,7 +26,6 @@ from ecomrec_django.models import (
     TrainingRun,
     Visitor,
 )
-from ecomrec_django.models.bulk import chunks, insert
 from example_shop.models import Category as ShopCategory
 from example_shop.models import Product
 
@@ -54,13 +54,13 @@ def fill(items: int, events: int) -> None:
     popular = np.minimum(rng.zipf(1.3, (items, LIST)), items) - 1
     for made, changed in ((former, 0.0), (release, 0.1)):
         _lists(rng, made, popular, changed, items)
-    Publication.objects.create(pk=1, release=release, previous=former)
+    Publication.objects.create(pk=Publication.CURRENT, release=release, previous=former)
     _decide(release, items)
     aisles = [{"aisle": n, "name": f"Aisle {n}", "share": 0.1, "all": 0.05} for n in range(1, 20)]
     features = {"recency": {"mean": 20.0, "all": 10.0}}
     for label in range(9):
         Segment.objects.create(
-            label=label, described=f"Segment {label}", size=9, profile={"features": features, "aisles": aisles}
+            label=label, description=f"Segment {label}", size=9, profile={"features": features, "aisles": aisles}
         )
 
 
@@ -98,7 +98,7 @@ def _events(rng: np.random.Generator, items: int, events: int) -> None:
             visitor = rng.integers(1, visitors + 1, many).tolist()
             fields = ("kind", "visitor", "item", "time", "quantity", "price", "basket", "session", "policy")
             with transaction.atomic():
-                insert(Event, fields, list(_rows(start, events, item, visitor)))
+                bulk_insert(Event, fields, list(_rows(start, events, item, visitor)))
             bar.update(many)
 
 
@@ -116,7 +116,7 @@ def _rows(start: int, events: int, item: list[int], visitor: list[int]) -> Itera
 def _lists(rng: np.random.Generator, release: Release, popular: np.ndarray, changed: float, items: int) -> None:
     shifted = rng.random(items) < changed
     waiting = set(np.flatnonzero(shifted)[:WAITING].tolist())
-    fields = ("release", "strategy", "anchor", "offers", "waiting", "attention")
+    fields = ("release", "strategy", "anchor", "offers", "unreviewed", "priority")
     for some in chunks(tqdm(range(items), "lists", disable=None), AT_ONCE):
         rows = []
         for at in some:
@@ -140,7 +140,7 @@ def _lists(rng: np.random.Generator, release: Release, popular: np.ndarray, chan
                 )
             )
         with transaction.atomic():
-            insert(OfferList, fields, rows)
+            bulk_insert(OfferList, fields, rows)
 
 
 def _decide(release: Release, items: int) -> None:

@@ -10,20 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from ecomrec_django.learning.content import content_vectors
-from ecomrec_django.learning.engine import Engine
-from ecomrec_django.learning.evaluation import evaluate
-from ecomrec_django.learning.facts import Facts, Goods, bought, shoppers, tastes
-from ecomrec_django.learning.fusion import Cases, Ranker, Slice, fit, sample, turned, unknown
+from ecomrec_django.learning.evaluation.metrics import evaluate
 from ecomrec_django.learning.interactions import IdMap, Interactions
-from ecomrec_django.learning.neighbours import Rows
-from ecomrec_django.learning.pairs import Statistics
-from ecomrec_django.learning.shoppers import Shopper
-from ecomrec_django.learning.signals import candidates, signals
-from ecomrec_django.learning.training_data import TrainingData
+from ecomrec_django.learning.ranker_training.cases import BasketCases, EvaluationSlice
+from ecomrec_django.learning.ranker_training.fitting import draw_training_sample, fit_ranker
+from ecomrec_django.learning.ranker_training.item_statistics import basket_counts, build_item_features, neighbour_tastes
+from ecomrec_django.learning.ranker_training.snapshot import shopper_features
+from ecomrec_django.learning.ranking.features import candidate_items, feature_matrix
+from ecomrec_django.learning.ranking.item_features import ItemFeatures, ItemTable
+from ecomrec_django.learning.ranking.ranker import Ranker, apply_discovery, unknown_shopper
+from ecomrec_django.learning.ranking.shopper_features import ShopperFeatures
+from ecomrec_django.learning.similarity.content import content_vectors
+from ecomrec_django.learning.sparse import SparseRows, rank_in_group
+from ecomrec_django.learning.statistics.cooccurrence import Statistics
+from ecomrec_django.learning.statistics.engine import Engine
 
 from . import Row
-from .complete_journey import K, Trial, history_table, items_table
+from ._complete_journey_data import K, Trial, history_table, items_table
 
 DIALS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
 
@@ -55,7 +58,7 @@ class Households:
         """Own baskets with each item, shape (visitors + 1, items); the last row is of a household not known."""
         from scipy.sparse import csr_matrix, vstack
 
-        known = bought(self.purchases, len(self.ids))
+        known = basket_counts(self.purchases, len(self.ids))
         return vstack([known, csr_matrix((1, known.shape[1]), dtype=known.dtype)]).tocsr()
 
     @cached_property
@@ -74,30 +77,33 @@ class Households:
         return together[row[anchor]].toarray().ravel() / self.popularity[anchor]
 
     @cached_property
-    def facts(self) -> Facts:
+    def item_features(self) -> ItemFeatures:
         trial, table = self.trial, items_table(self.trial)
-        data = TrainingData(Engine(threads=1), history_table(trial.lines), table)
-        statistics = Statistics(data, self.ids.ids)
+        statistics = Statistics(Engine(threads=1), history_table(trial.lines), self.ids.ids)
         lines = statistics.purchases()
         aisle, need = trial.category.astype(np.int64), table["category"].to_numpy() - 1
         sold = trial.lines[trial.lines.product_id.isin(self.ids.ids) & (trial.lines.sales_value > 0)]
         paid = (sold.sales_value / sold.quantity.clip(lower=1)).groupby(sold.product_id).median()
         price = paid.reindex(self.ids.ids).to_numpy()
-        content = Rows.of(content_vectors(table.sort_by("item"), price))
+        content = SparseRows.of(content_vectors(table.sort_by("item"), price))
         brand = np.unique(table["brand"].to_numpy().astype(str), return_inverse=True)[1]
-        goods = Goods(aisle, need, brand, price, np.ones(len(need), bool), content)
-        return Facts.of(self.purchases, goods, statistics.pairs(lines), statistics.beside(lines, aisle))
+        items = ItemTable(
+            aisle=aisle, need=need, brand=brand, price=price, offered=np.ones(len(need), bool), content=content
+        )
+        return build_item_features(
+            self.purchases, items=items, pairs=statistics.pairs(lines), aisle_pairs=statistics.aisle_pairs(lines, aisle)
+        )
 
     @cached_property
-    def shoppers(self) -> list[Shopper]:
-        found = shoppers(self.purchases, self.facts, tastes(self.purchases, len(self.ids)))
-        return [*found, unknown(self.facts)]
+    def shoppers(self) -> list[ShopperFeatures]:
+        found = shopper_features(self.purchases, self.item_features, neighbour_tastes(self.purchases, len(self.ids)))
+        return [*found, unknown_shopper(self.item_features)]
 
-    def slice(self) -> Slice:
+    def evaluation_slice(self) -> EvaluationSlice:
         """All cases of the tenth after the training."""
         later = Interactions.of(history_table(self.trial.following), self.ids)
-        cases = Cases.of(later, self.purchases.visitors.numbers(later.visitors.ids), self.facts.aisle)
-        return Slice(cases, self.facts, self.shoppers)
+        cases = BasketCases.of(later, self.purchases.visitors.numbers(later.visitors.ids), self.item_features.aisle)
+        return EvaluationSlice(cases, self.item_features, self.shoppers)
 
 
 def rows(trial: Trial, earlier: Iterable[Trial], ours: bool) -> list[Row]:
@@ -109,11 +115,11 @@ def rows(trial: Trial, earlier: Iterable[Trial], ours: bool) -> list[Row]:
             scores = method(here)
             found += _scored(name, here, [_listed(here, scores, case) for case in range(len(trial.anchors))], began)
     began = time.perf_counter()
-    ranker = fit([sample(Households(one).slice()) for one in earlier])
+    ranker = fit_ranker([draw_training_sample(Households(one).evaluation_slice()) for one in earlier])
     print(f"skill {ranker.skill:.4f}, slope {ranker.slope:.3f}, offset {ranker.offset:.3f}", flush=True)
-    chances = [_chances(here, ranker, case) for case in range(len(trial.anchors))]
+    probabilities = [_probabilities(here, ranker, case) for case in range(len(trial.anchors))]
     for dial in DIALS:
-        offers = [_dialled(here, case, *chances[case], dial) for case in range(len(trial.anchors))]
+        offers = [_dialled(here, case, *probabilities[case], dial) for case in range(len(trial.anchors))]
         found += _scored(f"ecomrec:fusion, dial {dial:g}", here, offers, began)
     return sorted(found, key=lambda row: str(row["name"]).startswith("new: "))
 
@@ -142,18 +148,18 @@ def _listed(here: Households, scores: Scores, case: int) -> tuple[np.ndarray, np
     return best, np.argsort(-values, kind="stable")[:K]
 
 
-def _chances(here: Households, ranker: Ranker, case: int) -> tuple[np.ndarray, np.ndarray]:
+def _probabilities(here: Households, ranker: Ranker, case: int) -> tuple[np.ndarray, np.ndarray]:
     shopper = here.shoppers[here.visitor[case]]
     anchor = int(here.trial.anchors[case])
-    items = candidates(here.facts, shopper, [anchor])
-    (matrix,) = signals(here.facts, shopper, [anchor], here.trial.days[case], items)
-    return items, ranker.chances(matrix)
+    items = candidate_items(here.item_features, shopper, [anchor])
+    (matrix,) = feature_matrix(here.item_features, shopper, [anchor], here.trial.days[case], items)
+    return items, ranker.probabilities(matrix)
 
 
 def _dialled(
-    here: Households, case: int, items: np.ndarray, chances: np.ndarray, dial: float
+    here: Households, case: int, items: np.ndarray, probabilities: np.ndarray, dial: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    order = np.argsort(-turned(chances, here.facts.baskets[items], dial), kind="stable")
+    order = np.argsort(-apply_discovery(probabilities, here.item_features.baskets[items], dial), kind="stable")
     ordered = items[order]
     return ordered[:K], ordered[~np.isin(ordered, here.counts[here.visitor[case]].indices)][:K]
 
@@ -253,7 +259,7 @@ def _order(purchases: Interactions) -> np.ndarray:
     visitor, time_ = purchases.visitor[first], purchases.time[first]
     order = np.lexsort((time_, visitor))
     place = np.empty(len(first), np.int64)
-    place[order] = np.arange(len(first)) - np.searchsorted(visitor[order], visitor[order])
+    place[order] = rank_in_group(visitor[order])
     return place[basket]
 
 

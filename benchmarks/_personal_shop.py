@@ -13,20 +13,30 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from ecomrec_django.learning.artifact import Model, Names
-from ecomrec_django.learning.facts import DAY, Facts
-from ecomrec_django.learning.fusion import KEPT, LEAF_SHARE, LEARNING_RATE, LEAVES, MIN_LEAF, TREES, Ranker
-from ecomrec_django.learning.interactions import KINDS, IdMap
-from ecomrec_django.learning.interests import Weights
-from ecomrec_django.learning.neighbours import Rows
-from ecomrec_django.learning.past import PURCHASE, Past
-from ecomrec_django.learning.shoppers import Shopper, strongest
-from ecomrec_django.learning.signals import NAMES, candidates, signals
+from ecomrec_django.learning.interactions import DAY, KINDS, IdMap
+from ecomrec_django.learning.ranker_training.fitting import (
+    LEAF_SHARE,
+    LEARNING_RATE,
+    LEAVES,
+    MIN_LEAF,
+    NEGATIVE_SHARE,
+    TREES,
+)
+from ecomrec_django.learning.ranking.features import FEATURE_NAMES, candidate_items, feature_matrix
+from ecomrec_django.learning.ranking.interests import InterestWeights
+from ecomrec_django.learning.ranking.item_features import ItemFeatures
+from ecomrec_django.learning.ranking.model import IdIndex, Model
+from ecomrec_django.learning.ranking.ranker import Ranker
+from ecomrec_django.learning.ranking.shopper_features import ShopperFeatures, top_scored
+from ecomrec_django.learning.ranking.shopper_history import PURCHASE, ShopperHistory
+from ecomrec_django.learning.sparse import SparseRows
+
+from ._catalog_rows import CategoryRow, write_categories, write_products
 
 AISLES, BRANDS, SEGMENTS = 303, 1_000, 9
 # Items of one need.
 NEED = 40
-PAIRS, ALIKE, SEEN_BESIDE, BESIDE, BY_NEED = 100, 60, 50, 2_000, 400
+PAIRS, SIMILAR_ITEMS, CO_VIEWED, AISLE_ITEMS, NEED_ITEMS = 100, 60, 50, 2_000, 400
 FEATURES, WORDS = 2**18, 25
 # Means of a shopper's history: purchase lines in all and per basket, other events, what neighbours like.
 LINES, BASKET, ACTS, LIKED = 60, 8, 30, 100
@@ -41,7 +51,6 @@ FITTED = 800
 # The training ended so many days ago.
 AGE = 0.3
 LIST = 20
-TEXT = "One of the products that this shop has sold for years. " * 5
 _ACTS = np.array([KINDS.index(kind) for kind in ("view_item", "view_item", "view_item", "add_to_cart", "select_item")])
 
 
@@ -49,7 +58,7 @@ _ACTS = np.array([KINDS.index(kind) for kind in ("view_item", "view_item", "view
 class Shop:
     """``until``: seconds since 1970 at which the training ended."""
 
-    facts: Facts
+    item_features: ItemFeatures
     until: float
 
     @classmethod
@@ -68,72 +77,83 @@ class Shop:
         def share(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
             return rng.beta(1, 12, len(rows))
 
-        facts = Facts(
-            aisle,
-            need,
-            baskets,
-            baskets * rng.uniform(0.02, 0.06, items),
-            total,
-            total * 0.04,
-            np.round(level[need] * rng.uniform(0.5, 2.0, items), 2) + 0.5,
-            pairs,
-            sold.rows(AISLES, BESIDE, share),
-            _Sold(rng, np.ones(needs)).rows(needs, 500, share),
-            sold.rows(needs, BY_NEED, share),
-            sold.rows(items, ALIKE, share),
-            rng.uniform(0, 0.6, needs),
-            rng.uniform(5, 90, needs),
-            rng.random(needs) < 0.7,
-            rng.uniform(0, 0.6, items),
-            rng.uniform(5, 20, items),
-            np.argsort(-baskets, kind="stable")[:200],
-            rng.integers(0, BRANDS, items),
-            np.ones(items, bool),
-            sold.rows(items, SEEN_BESIDE, share),
-            _Sold(rng, 1 / (1.0 + np.arange(FEATURES))).rows(
+        item_features = ItemFeatures(
+            aisle=aisle,
+            need=need,
+            baskets=baskets,
+            recent_baskets=baskets * rng.uniform(0.02, 0.06, items),
+            total_baskets=total,
+            recent_total=total * 0.04,
+            price=np.round(level[need] * rng.uniform(0.5, 2.0, items), 2) + 0.5,
+            pairs=pairs,
+            aisle_pairs=sold.rows(AISLES, AISLE_ITEMS, share),
+            need_pairs=_Sold(rng, np.ones(needs)).rows(needs, 500, share),
+            need_items=sold.rows(needs, NEED_ITEMS, share),
+            similar_items=sold.rows(items, SIMILAR_ITEMS, share),
+            repeat_rate=rng.uniform(0, 0.6, needs),
+            cycle=rng.uniform(5, 90, needs),
+            repeats=rng.random(needs) < 0.7,
+            item_repeat_rate=rng.uniform(0, 0.6, items),
+            basket_size=rng.uniform(5, 20, items),
+            bestsellers=np.argsort(-baskets, kind="stable")[:200],
+            brand=rng.integers(0, BRANDS, items),
+            offered=np.ones(items, bool),
+            co_viewed=sold.rows(items, CO_VIEWED, share),
+            content=_Sold(rng, 1 / (1.0 + np.arange(FEATURES))).rows(
                 items, WORDS, lambda rows, columns: share(rows, columns) + 0.1
             ),
-            _Sold(rng, np.ones(items)).rows(SEGMENTS, items, lambda rows, columns: rng.normal(0, 0.5, len(rows))),
-            Weights(),
+            segment_popularity=_Sold(rng, np.ones(items)).rows(
+                SEGMENTS, items, lambda rows, columns: rng.normal(0, 0.5, len(rows))
+            ),
+            interest_weights=InterestWeights(),
         )
-        return cls(facts, until)
+        return cls(item_features, until)
 
     @property
     def items(self) -> int:
-        return len(self.facts.need)
+        return len(self.item_features.need)
 
     @property
     def needs(self) -> np.ndarray:
         """Category.pk of each item: those of aisles come first."""
-        return AISLES + 1 + self.facts.need
+        return AISLES + 1 + self.item_features.need
 
     @property
     def aisles(self) -> np.ndarray:
-        return 1 + self.facts.aisle
+        return 1 + self.item_features.aisle
 
-    def model(self, pasts: list[Past]) -> Model:
-        """With rankers fitted on the candidates of some ``pasts``."""
+    def model(self, histories: list[ShopperHistory]) -> Model:
+        """With rankers fitted on the candidates of some ``histories``."""
         ids = np.arange(1, self.items + 1)
-        rankers = {task: self._ranker(pasts, anchors) for task, anchors in TASKS}
-        names = Names.of([*map(str, ids.tolist())])
-        looks, newest = np.zeros((len(ids), 0), np.float16), self.until / DAY
-        return Model(IdMap(ids), names, self.needs, self.aisles, self.facts, rankers, newest, self.until, looks)
+        rankers = {task: self._ranker(histories, anchors) for task, anchors in TASKS}
+        names = IdIndex.of([*map(str, ids.tolist())])
+        return Model(
+            ids=IdMap(ids),
+            external_ids=names,
+            needs=self.needs,
+            aisles=self.aisles,
+            item_features=self.item_features,
+            rankers=rankers,
+            newest=self.until / DAY,
+            until=self.until,
+            image_vectors=np.zeros((len(ids), 0), np.float16),
+        )
 
-    def _ranker(self, pasts: list[Past], anchors: int) -> Ranker:
+    def _ranker(self, histories: list[ShopperHistory], anchors: int) -> Ranker:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        from ecomrec_django.learning.trees import Trees
+        from ecomrec_django.learning.ranking.trees import Trees
 
         rng = np.random.default_rng(2)
         matrices = []
-        for past in tqdm(pasts[:FITTED], "signals", disable=None):
-            shopper = Shopper.of(past, self.facts)
-            beside = rng.choice(self.facts.popular, anchors).tolist()
-            items = candidates(self.facts, shopper, beside)
-            items = items[rng.random(len(items)) < KEPT]
-            matrices.append(signals(self.facts, shopper, beside, self.until / DAY + AGE, items)[0])
+        for history in tqdm(histories[:FITTED], "features", disable=None):
+            shopper = ShopperFeatures.of(history, self.item_features)
+            beside = rng.choice(self.item_features.bestsellers, anchors).tolist()
+            items = candidate_items(self.item_features, shopper, beside)
+            items = items[rng.random(len(items)) < NEGATIVE_SHARE]
+            matrices.append(feature_matrix(self.item_features, shopper, beside, self.until / DAY + AGE, items)[0])
         matrix = np.concatenate(matrices)
-        bought = rng.random(len(matrix)) < _chance(matrix)
+        bought = rng.random(len(matrix)) < _probability(matrix)
         model = HistGradientBoostingClassifier(
             max_iter=TREES,
             learning_rate=LEARNING_RATE,
@@ -143,12 +163,12 @@ class Shop:
             random_state=0,
         )
         known = np.flatnonzero(~np.isnan(matrix).all(axis=0))
-        return Ranker(Trees.of(model.fit(matrix[:, known], bought), known), 1.0, 0.0, 0.1)
+        return Ranker(trees=Trees.of(model.fit(matrix[:, known], bought), known), slope=1.0, offset=0.0, skill=0.1)
 
-    def pasts(self, many: int) -> Iterator[Past]:
+    def histories(self, many: int) -> Iterator[ShopperHistory]:
         """Histories by item number: lines from favourites bought again and again, acts, and what neighbours like."""
         rng = np.random.default_rng(1)
-        sold = _Sold(rng, self.facts.baskets)
+        sold = _Sold(rng, self.item_features.baskets)
         newest = self.until / DAY
         for _ in range(many):
             lines = rng.geometric(1 / LINES)
@@ -158,7 +178,7 @@ class Shop:
             # The latest of at most two years, oldest first.
             days = newest - np.sort(rng.exponential(150, lines // BASKET + 1).clip(0.1, 730))[::-1]
             acts, liked = rng.geometric(1 / ACTS), np.unique(sold.draw(min(rng.geometric(1 / LIKED), 300)))
-            yield Past.of(
+            yield ShopperHistory.of(
                 np.r_[item, sold.draw(acts)],
                 np.r_[np.full(lines, PURCHASE), rng.choice(_ACTS, acts)].astype(np.int8),
                 np.r_[days[basket], newest - rng.exponential(10, acts).clip(0.01, 180)],
@@ -182,7 +202,7 @@ class _Sold:
     def draw(self, many: int) -> np.ndarray:
         return np.searchsorted(self.reach, self.rng.random(many)).clip(max=len(self.weight) - 1)  # type: ignore[attr-defined]
 
-    def rows(self, rows: int, each: int, values: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Rows:
+    def rows(self, rows: int, each: int, values: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> SparseRows:
         """So many columns per row: half by weight, and half not far from the row's own place."""
         things = len(self.weight)
         if each >= things:
@@ -196,26 +216,26 @@ class _Sold:
         fresh = np.diff(columns, axis=1, prepend=-1) != 0
         starts = np.concatenate([[0], np.cumsum(fresh.sum(axis=1))])
         row, column = np.nonzero(fresh)[0], columns[fresh]
-        return Rows(starts, column.astype(np.int32), values(row, column).astype(np.float32))
+        return SparseRows(starts, column.astype(np.int32), values(row, column).astype(np.float32))
 
 
 def _together(rng: np.random.Generator, baskets: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return np.minimum(2 + rng.geometric(0.05, len(rows)), np.minimum(baskets[rows], baskets[columns]))
 
 
-def _chance(matrix: np.ndarray) -> np.ndarray:
+def _probability(matrix: np.ndarray) -> np.ndarray:
     """Chances that many signals decide, some of them only together."""
-    known = {name: np.nan_to_num(matrix[:, column]) for column, name in enumerate(NAMES)}
+    known = {name: np.nan_to_num(matrix[:, column]) for column, name in enumerate(FEATURE_NAMES)}
     raw = (
         -6.0
         + 0.2 * known["popularity"]
         + 1.2 * np.log1p(known["own_baskets"])
         + 3.0 * known["own_recent_45"]
         + np.minimum(known["due"], 2.0) * (known["own_baskets"] > 1)
-        + 4.0 * known["chance"]
-        + 3.0 * known["own_beside_share"]
-        + 4.0 * known["taste"] * (known["trend"] > -0.2)
-        + known["seen"] * (1.0 + 3.0 * known["content"])
+        + 4.0 * known["probability"]
+        + 3.0 * known["own_with_anchor_share"]
+        + 4.0 * known["neighbour_taste"] * (known["trend"] > -0.2)
+        + known["viewed"] * (1.0 + 3.0 * known["content_similarity"])
         + 2.0 * known["need_interest"]
         - 0.5 * known["price_fit"]
     )
@@ -226,96 +246,87 @@ def fill(shop: Shop, visitors: int, folder: Any) -> None:
     """All rows, and the model under ``folder``; the publication comes last."""
     from django.db import connection, transaction
 
-    from ecomrec_django.learning.artifact import store
+    from ecomrec_django.learning.ranking.model import store
     from ecomrec_django.models import Category, Item, OfferList, Profile, Publication, Release, TrainingRun, Visitor
     from example_shop.models import Product
 
-    pasts = list(tqdm(shop.pasts(HISTORIES), "histories", HISTORIES, disable=None))
+    many = min(HISTORIES, visitors)
+    histories = list(tqdm(shop.histories(many), "histories", many, disable=None))
     with transaction.atomic():
         _goods(shop)
         release = Release.objects.create(run=TrainingRun.objects.create(status="done"), complete=True)
         _lists(shop, release.pk)
-    _visitors(shop, pasts, visitors)
-    release.digest = store(shop.model(pasts), folder(release.pk))
+    _visitors(shop, histories, visitors)
+    release.digest = store(shop.model(histories), folder(release.pk))
     release.save()
     if connection.vendor == "mysql":
         with connection.cursor() as cursor:
             for model in (Category, Item, OfferList, Product, Profile, Visitor):
                 cursor.execute(f"ANALYZE TABLE {model._meta.db_table}")
                 cursor.fetchall()
-    Publication.objects.create(pk=1, release=release)
+    Publication.objects.create(pk=Publication.CURRENT, release=release)
 
 
 def _goods(shop: Shop) -> None:
-    from django.db import connection
-    from django.utils import timezone
 
-    from ecomrec_django.models import Category, Item
-    from ecomrec_django.models.bulk import insert
     from example_shop.models import Category as ShopCategory
-    from example_shop.models import Product
 
     names = [(n + 1, f"aisle {n}", None) for n in range(AISLES)]
-    names += [(AISLES + 1 + n, f"need {n}", n % AISLES + 1) for n in range(len(shop.facts.rate))]
-    insert(
-        Category,
-        ("id", "name", "path", "digest", "parent", "aisle"),
-        [(pk, name, name, str(pk), above, above or pk) for pk, name, above in names],
-    )
+    names += [(AISLES + 1 + n, f"need {n}", n % AISLES + 1) for n in range(len(shop.item_features.repeat_rate))]
+    write_categories(CategoryRow(pk, name, above, above or pk) for pk, name, above in names)
     ShopCategory.objects.bulk_create(
         ShopCategory(pk=pk, name=name, slug=name.replace(" ", "-"), parent_id=above) for pk, name, above in names
     )
-    now = connection.ops.adapt_datetimefield_value(timezone.now())
-    facts = list(zip(range(1, shop.items + 1), shop.needs.tolist(), shop.facts.price.tolist(), strict=True))
-    insert(
-        Product,
-        ("id", "sku", "title", "category", "price", "brand", "stock", "sold", "image", "description", "updated"),
-        [
-            (n, str(n), f"Product {n}", of, f"{price:.2f}", "B", 100, 0, f"products/{n % 90}.png", TEXT, now)
-            for n, of, price in facts
-        ],
-    )
-    fields = ("id", "external_id", "title", "category", "brand", "image", "description", "available", "active")
-    insert(
-        Item,
-        (*fields, "attributes", "fingerprint", "first_seen", "synced_at"),
-        [(n, str(n), f"Product {n}", of, "B", "", TEXT, True, True, "{}", str(n), now, now) for n, of, _ in facts],
-    )
+    prices = (f"{price:.2f}" for price in shop.item_features.price.tolist())
+    write_products(zip(range(1, shop.items + 1), shop.needs.tolist(), prices, strict=True))
 
 
 def _lists(shop: Shop, release: int) -> None:
+    from ecomrec_django.db import bulk_insert, chunks
     from ecomrec_django.models import OfferList
-    from ecomrec_django.models.bulk import chunks, insert
     from ecomrec_django.strategies.base import Offer, Reason, encode_offers
 
-    facts, aisles = shop.facts, shop.aisles.tolist()
-    order = np.lexsort((facts.price, facts.need))
+    item_features, aisles = shop.item_features, shop.aisles.tolist()
+    order = np.lexsort((item_features.price, item_features.need))
     place = np.empty(shop.items, np.int64)
     place[order] = np.arange(shop.items)
 
     def beside(item: int) -> list[Offer]:
-        best = strongest(facts.pairs.row(item), 2 * LIST)
-        best = best[facts.aisle[best] != facts.aisle[item]][:LIST].tolist()
+        best = top_scored(item_features.pairs.row(item), 2 * LIST)
+        best = best[item_features.aisle[best] != item_features.aisle[item]][:LIST].tolist()
         return [
-            Offer(str(n + 1), 1 / rank, Reason.TOGETHER, aisles[n], (14, 12, 3.4, 2.5, 20.5, 0.1))
+            Offer(
+                item=str(n + 1),
+                score=1 / rank,
+                reason=Reason.TOGETHER,
+                aisle=aisles[n],
+                evidence=(14, 12, 3.4, 2.5, 20.5, 0.1),
+            )
             for rank, n in enumerate(best, 1)
         ]
 
     def above(item: int) -> list[Offer]:
-        dearer = order[place[item] + 1 : place[item] + 1 + 2 * LIST]
-        ratio = facts.price[dearer] / facts.price[item]
-        kept = (facts.need[dearer] == facts.need[item]) & (ratio > 1.06) & (ratio < 1.79)
+        pricier = order[place[item] + 1 : place[item] + 1 + 2 * LIST]
+        ratio = item_features.price[pricier] / item_features.price[item]
+        kept = (item_features.need[pricier] == item_features.need[item]) & (ratio > 1.06) & (ratio < 1.79)
         return [
-            Offer(str(n + 1), 1 / rank, Reason.UPGRADE, aisles[n], (one, 1.05, 1.8, 0.4, 3))
-            for rank, (n, one) in enumerate(zip(dearer[kept][:LIST].tolist(), ratio[kept].tolist(), strict=False), 1)
+            Offer(
+                item=str(n + 1),
+                score=1 / rank,
+                reason=Reason.UPGRADE,
+                aisle=aisles[n],
+                evidence=(one, 1.05, 1.8, 0.4, 3),
+            )
+            for rank, (n, one) in enumerate(zip(pricier[kept][:LIST].tolist(), ratio[kept].tolist(), strict=False), 1)
         ]
 
     for some in tqdm([*chunks(range(shop.items))], "lists", disable=None):
         rows = [(release, "bought_with", n + 1, encode_offers(beside(n))) for n in some]
         rows += [(release, "upgrade_to", n + 1, encode_offers(above(n))) for n in some]
-        insert(OfferList, ("release", "strategy", "anchor", "offers"), rows)
+        bulk_insert(OfferList, ("release", "strategy", "anchor", "offers"), rows)
     popular = [
-        Offer(str(n + 1), 1 / (1 + n), Reason.POPULAR, aisles[n], (None,)) for n in facts.popular[:LIST].tolist()
+        Offer(item=str(n + 1), score=1 / (1 + n), reason=Reason.POPULAR, aisle=aisles[n], evidence=(None,))
+        for n in item_features.bestsellers[:LIST].tolist()
     ]
     OfferList.objects.create(release_id=release, strategy="for_you", offers=encode_offers(popular))
 
@@ -330,30 +341,30 @@ def visiting(visitors: int) -> np.ndarray:
     return np.sort(np.random.default_rng(3).permutation(visitors)[:VISITING] + 1)
 
 
-def _visitors(shop: Shop, pasts: list[Past], visitors: int) -> None:
+def _visitors(shop: Shop, histories: list[ShopperHistory], visitors: int) -> None:
     from datetime import UTC, datetime
 
     from django.db import transaction
     from django.utils import timezone
 
+    from ecomrec_django.db import DriverValues, bulk_insert, chunks
     from ecomrec_django.models import Event, Profile, Visitor
-    from ecomrec_django.models.bulk import Values, chunks, insert
     from ecomrec_django.tracking.visitors import token_key
 
     ids = np.arange(1, shop.items + 1)
-    by_pk = [past.of_ids(ids) for past in pasts]
-    packed = [past.packed() for past in by_pk]
+    by_pk = [history.to_ids(ids) for history in histories]
+    packed = [history.to_bytes() for history in by_pk]
     print(
         f"profiles of {np.mean([*map(len, packed)]):.0f} bytes on average, {max(map(len, packed))} at most", flush=True
     )
-    time = Values(Event).time
+    time = DriverValues(Event).time
     now, until = time(timezone.now()), time(datetime.fromtimestamp(shop.until, UTC))
     with tqdm(total=visitors, desc="profiles", disable=None) as bar:
         for some in chunks(range(1, visitors + 1), 20_000):
             with transaction.atomic():
-                insert(Visitor, ("id", "key", "created"), [(n, token_key(token_of(n)), now) for n in some])
+                bulk_insert(Visitor, ("id", "key", "created"), [(n, token_key(token_of(n)), now) for n in some])
                 rows = [(n, packed[n % len(packed)], until) for n in some]
-                insert(Profile, ("visitor", "past", "until"), rows)
+                bulk_insert(Profile, ("visitor", "history", "until"), rows)
             bar.update(len(some))
     fields = ("kind", "visitor", "item", "time", "quantity", "basket", "session", "policy")
     rng = np.random.default_rng(4)
@@ -369,6 +380,6 @@ def _visitors(shop: Shop, pasts: list[Past], visitors: int) -> None:
                 rows.append((KINDS[kind], n, item, time(datetime.fromtimestamp(second, UTC)), 1, order, "", ""))
             seconds = np.round(shop.until + DAY * AGE * np.sort(rng.random(SINCE))).tolist()
             for item, second in zip(rng.integers(1, shop.items + 1, SINCE).tolist(), seconds, strict=True):
-                rows.append(("view_item", n, item, time(datetime.fromtimestamp(second, UTC)), 1, "", "", ""))
+                rows.append(("view_item", n, item, time(datetime.fromtimestamp(second, UTC)), 1, "", "", "1"))
         with transaction.atomic():
-            insert(Event, fields, rows)
+            bulk_insert(Event, fields, rows)

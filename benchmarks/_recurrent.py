@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 
-from ecomrec_django.learning.batches import About, Sequences
-from ecomrec_django.learning.recurrent import Recurrent
-from ecomrec_django.learning.sequences import Settings, train
+from ecomrec_django.learning.sequences.batches import ItemContent, Sequences
+from ecomrec_django.learning.sequences.gru import GRUModel
+from ecomrec_django.learning.sequences.settings import GRUSettings
+from ecomrec_django.learning.sequences.training import train
 
 
-def timed(sequences: Sequences, about: About, settings: Settings) -> tuple[Recurrent, float, float]:
+def timed(sequences: Sequences, about: ItemContent, settings: GRUSettings) -> tuple[GRUModel, float, float]:
     """The network; seconds in all, with the import of TensorFlow; events learned from per second after the first step.
 
     ``settings`` must train all epochs, without a trial.

@@ -19,7 +19,9 @@ import numpy as np
 import time_machine
 from tqdm import tqdm
 
-from ._shoppers_plans import DAY, START, Plans
+from ecomrec_django.learning.interactions import DAY
+
+from ._shoppers_plans import START, Plans
 from ._shoppers_world import Visit, World
 
 # Shoppers in all, against the visits to come; of these the smallest number.
@@ -46,15 +48,15 @@ def main(way: str, visits: int, seed: int, place: int) -> dict[str, Any]:
     import django
 
     django.setup()
-    from ecomrec_django.serving.failures import failures
+    from ecomrec_django.failures import failure_counts
 
     world, plans = drawn(visits, seed)
     with _database():
         with time_machine.travel(START):
             experiment = _opened(world, plans, way)
         found = _Days(world, plans, way, seed, experiment).walk(place)
-    if failures:
-        raise SystemExit(f"something failed: {dict(failures)}")
+    if failure_counts:
+        raise SystemExit(f"something failed: {dict(failure_counts)}")
     return found
 
 
@@ -79,7 +81,7 @@ def _opened(world: World, plans: Plans, way: str) -> Any:
     from ecomrec_django.insights.experiments import start
     from ecomrec_django.models import Arm, Experiment
     from ecomrec_django.pipeline.publish import publish
-    from ecomrec_django.serving.learned import model_of
+    from ecomrec_django.serving.model_cache import cached_model
     from ecomrec_django.tasks import run_training
 
     from ._shoppers_past import fill
@@ -87,12 +89,12 @@ def _opened(world: World, plans: Plans, way: str) -> Any:
 
     fill(world, plans)
     run = run_training(publish=True)
-    if run.release.refused:
+    if run.release.refusal:
         # By chance now and then: a merchant may overrule it.
         print(run.message, file=sys.stderr)
         publish(run.release, note="To see what it earns.")
     # Pages read it in the background, which takes shoppers' minutes here.
-    if model_of(run.release.pk, run.release.digest, wait=True) is None:
+    if cached_model(run.release.pk, run.release.digest, wait=True) is None:
         raise SystemExit(run.message)
     mode = Experiment.Mode.SPLIT if way == "uniform" else Experiment.Mode.BANDIT
     experiment = Experiment.objects.create(name=way, slot=SLOT, mode=mode, holdout=HOLDOUT)
@@ -153,7 +155,7 @@ class _Days:
         from ecomrec_django.conf import conf
         from ecomrec_django.tasks import run_measure
         from ecomrec_django.tracking.drain import drain
-        from ecomrec_django.tracking.orders import import_purchases
+        from ecomrec_django.tracking.importers.orders import import_purchases
 
         if conf.REDIS:
             drain(once=True)
@@ -166,9 +168,9 @@ class _Days:
     def _greedy(self) -> None:
         """Most to the arm whose visitor-days earned most so far, by the figures that the bandit sees."""
         from ecomrec_django.insights.experiments import reward
-        from ecomrec_django.insights.exposed import exposed
+        from ecomrec_django.insights.exposures import read_exposures
 
-        shown = exposed(self.experiment)
+        shown = read_exposures(self.experiment)
         earned = reward(self.experiment, shown)
         arms = [arm for arm in self.experiment.arms.all() if not arm.is_holdout]
         rows = [shown.arm == shown.arms.index(arm.pk) for arm in arms]
@@ -181,11 +183,11 @@ class _Days:
 
     def _found(self) -> dict[str, Any]:
         """Figures of the experiment beside what the click model expects of the same visits."""
-        from ecomrec_django.insights.exposed import exposed
+        from ecomrec_django.insights.exposures import read_exposures
 
         from ._shoppers_browser import Browser
 
-        truth, shown = self.truth, exposed(self.experiment)
+        truth, shown = self.truth, read_exposures(self.experiment)
         arm, visitor = np.array(truth.arm), truth.visitors()
         offered = np.isin(arm, list(truth.variants))
         without, expected = np.array(truth.without), np.array(truth.shown)

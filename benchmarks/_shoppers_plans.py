@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from ecomrec_django.learning.interactions import DAY
+
 from ._shoppers_world import SCROLLS, Visit, World, partner
 
 # When the shop begins to make offers.
 START = datetime(2026, 3, 2, tzinfo=UTC)
-DAY = 86_400.0
 PAST_WEEKS, DAYS = 40, 28
 # Visits of a shopper before, on average.
 PAST_VISITS = 24

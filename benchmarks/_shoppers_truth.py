@@ -13,7 +13,7 @@ from ecomrec_django.conf import conf
 from ecomrec_django.models import Experiment, Visitor
 from ecomrec_django.serving.offers import block_of
 from ecomrec_django.serving.page import page_of
-from ecomrec_django.serving.variants import Place, Variant, slot_variant
+from ecomrec_django.serving.variants import SlotAssignment, Variant, slot_variant
 from ecomrec_django.tracking.visitors import key_of
 
 from ._shoppers_browser import Page
@@ -44,11 +44,11 @@ class Truth:
 
     def note(self, visit: Visit, page: Page) -> None:
         """Before the shopper acts: what is known of them has to be what the page knew."""
-        place = page_of(page.request, conf.CATALOG()).places.get(SLOT)
-        if place is None or not place.arm:
+        assignment = page_of(page.request, conf.CATALOG()).assignments.get(SLOT)
+        if assignment is None or not assignment.arm:
             return
         others = [block for block in page.blocks if block.upgrades]
-        arm = int(place.arm)
+        arm = int(assignment.arm)
         made = {pk: self._block(page.request, visit, others, variant) for pk, variant in self.variants.items()}
         shown = page.blocks[len(others) :]
         if shown != ([made[arm]] if arm in made and made[arm].offers else []):
@@ -69,7 +69,9 @@ class Truth:
         page = copy(page_of(request, conf.CATALOG()))
         page.shown = {sku_of(product) for block in others for product in block.offers}
         for strategy in variant.chain:
-            found = block_of(page, strategy, [sku_of(visit.anchor)], variant.limit, None, Place(SLOT, "", variant))
+            found = block_of(
+                page, strategy, [sku_of(visit.anchor)], variant.limit, None, SlotAssignment(slot=SLOT, variant=variant)
+            )
             if len(found.offers) >= variant.minimum:
                 return Block(tuple(product_of(offer.item) for offer in found.offers))
         return Block(())

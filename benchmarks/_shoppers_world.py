@@ -28,7 +28,7 @@ STYLES = ("classic", "modern")
 # What the sizes of one product cost, the usual one being the middle one.
 TIERS = {"Basic": 0.75, "Plus": 1.0, "Premium": 1.3}
 BRAND_SPREAD, STYLE_SPREAD, SENSITIVITY, SENSITIVITY_SPREAD = 1.0, 0.6, 2.0, 0.5
-# What a dearer product is worth to everybody: who is less sensitive to prices than this takes the dearer one.
+# What a more expensive product is worth to everybody: who is less sensitive to prices takes it.
 QUALITY = 2.0
 # How well an offer goes with a product: its complement in another style (in its own: 1), of one category, any other.
 OTHER_STYLE, SUBSTITUTE, APART = 0.4, 0.3, 0.25
@@ -40,8 +40,8 @@ SCROLLS, FALL, PULL, PULL_UP, KEEPS = 0.8, 0.7, 2.5, 0.6, 0.4
 
 @dataclass(frozen=True)
 class Block:
-    """Offers as a page shows them: numbers of products, the first place first. ``upgrades``: dearer answers to the need
-    of the page's product, which take its place."""
+    """Offers as a page shows them: numbers of products, the first place first. ``upgrades``: pricier answers to the
+    need of the page's product, which take its place."""
 
     offers: Sequence[int]
     upgrades: bool = False

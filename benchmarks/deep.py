@@ -17,11 +17,12 @@ from io import BytesIO
 
 import numpy as np
 
-from ecomrec_django.learning import images, pictures
-from ecomrec_django.learning.batches import About, Sequences
-from ecomrec_django.learning.image_network import network
-from ecomrec_django.learning.image_training import Settings as PictureSettings
-from ecomrec_django.learning.sequences import Settings
+from ecomrec_django.learning.images import decoding
+from ecomrec_django.learning.images import model as image_model
+from ecomrec_django.learning.images.network import network
+from ecomrec_django.learning.images.training import ImageSettings as PictureSettings
+from ecomrec_django.learning.sequences.batches import ItemContent, Sequences
+from ecomrec_django.learning.sequences.settings import GRUSettings
 
 from . import Row
 from ._recurrent import timed
@@ -46,7 +47,7 @@ def _read() -> Row:
     files = _files(20)
     began = time.perf_counter()
     for at in range(BATCH):
-        pictures.read(files[at % len(files)])
+        decoding.decode_image(files[at % len(files)])
     seconds = time.perf_counter() - began
     return {"name": "ecomrec:read", "count": BATCH, "per_second": BATCH / seconds, "peak_mib": _peak()}
 
@@ -54,25 +55,25 @@ def _read() -> Row:
 def _embed(count: int) -> Row:
     settings = PictureSettings()
     classes = {"category": 100, "brand": 200, "colour": 12}
-    made = network(pictures.SIZE, classes, settings.widths)
-    model = images.ImageModel(made, pictures.SIZE, classes, settings, {})
-    shown = np.random.default_rng(0).integers(0, 256, (BATCH, pictures.SIZE, pictures.SIZE, 3), np.uint8)
+    made = network(decoding.SIZE, classes, settings.widths)
+    model = image_model.ImageModel(network=made, size=decoding.SIZE, classes=classes, settings=settings, figures={})
+    shown = np.random.default_rng(0).integers(0, 256, (BATCH, decoding.SIZE, decoding.SIZE, 3), np.uint8)
     # The first call makes the graph.
-    images.embed(model, shown)
+    image_model.embed(model, shown)
 
     def batches() -> Iterator[np.ndarray]:
         for at in range(0, count, BATCH):
             yield shown[: count - at]
 
     began = time.perf_counter()
-    vectors = images.embed(model, batches())
+    vectors = image_model.embed(model, batches())
     seconds = time.perf_counter() - began
     return {"name": "ecomrec:embed", "count": len(vectors), "per_second": len(vectors) / seconds, "peak_mib": _peak()}
 
 
 def _recurrent(items: int, events: int) -> Row:
     known = Sequences.of(*_sessions(items, events))
-    made, seconds, rate = timed(known, About.nothing(items), Settings(epochs=1, held_out=0.0))
+    made, seconds, rate = timed(known, ItemContent.nothing(items), GRUSettings(epochs=1, held_out=0.0))
     session = np.random.default_rng(1).integers(0, items, 20), np.zeros(20, np.int64), np.arange(20) * 30.0
     state = made.visitor(*session)
     return {

@@ -24,8 +24,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ecomrec_django.learning import images, pictures
-from ecomrec_django.learning.image_training import Settings
+from ecomrec_django.learning.images import decoding
+from ecomrec_django.learning.images import model as image_model
+from ecomrec_django.learning.images.training import ImageSettings
 
 from . import Row
 
@@ -33,8 +34,8 @@ FASHION = Path("/usr/share/datasets/fashion-mnist")
 SHOPS = Path(__file__).resolve().parents[2] / "shared" / "data"
 K, FOLDS = 10, 5
 VALIDATION = 10_000
-FASHION_SETTINGS = Settings(epochs=20, change=0.5, held_out=0.0, widths=(32, 64, 192))
-SHOP_SETTINGS = Settings(steps=200, held_out=0.0)
+FASHION_SETTINGS = ImageSettings(epochs=20, augmentation=0.5, held_out=0.0, widths=(32, 64, 192))
+SHOP_SETTINGS = ImageSettings(steps=200, held_out=0.0)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace) -> list[Row]:
     return rows
 
 
-def fashion(folder: Path, validation: bool, settings: Settings) -> list[Row]:
+def fashion(folder: Path, validation: bool, settings: ImageSettings) -> list[Row]:
     """Rows of the network and of raw pixels."""
     if not folder.is_dir():
         raise SystemExit(f"There is no folder {folder}: install dataset-fashion-mnist, or name it by --fashion.")
@@ -66,10 +67,10 @@ def fashion(folder: Path, validation: bool, settings: Settings) -> list[Row]:
         asked, right = _idx(folder / "t10k-images-idx3-ubyte.gz"), _idx(folder / "t10k-labels-idx1-ubyte.gz")
     shown, asked = (np.repeat(part[..., None], 3, axis=3) for part in (shown, asked))
     began = time.perf_counter()
-    model = images.train(shown, {"class": label}, settings=settings)
+    model = image_model.train(shown, {"class": label}, settings=settings)
     trained = time.perf_counter()
-    chances = [images.predict(model, view)["class"] for view in _views(asked)]
-    known, vectors = images.embed(model, shown), images.embed(model, asked)
+    chances = [image_model.predict(model, view)["class"] for view in _views(asked)]
+    known, vectors = image_model.embed(model, shown), image_model.embed(model, asked)
     return [
         {
             "name": "ecomrec:Fashion-MNIST",
@@ -98,7 +99,7 @@ def _views(pictures: np.ndarray) -> Iterator[np.ndarray]:
         yield view[:, :, ::-1]
 
 
-def shop(name: str, shown: np.ndarray, label: np.ndarray, settings: Settings) -> list[Row]:
+def shop(name: str, shown: np.ndarray, label: np.ndarray, settings: ImageSettings) -> list[Row]:
     """Rows of the network, of colour histograms and of raw pixels."""
     rng = np.random.default_rng(0)
     part = rng.permutation(len(label)) % FOLDS
@@ -106,13 +107,13 @@ def shop(name: str, shown: np.ndarray, label: np.ndarray, settings: Settings) ->
 
     def learned(known: np.ndarray) -> np.ndarray:
         began = time.perf_counter()
-        model = images.train(shown, {"category": np.where(known, label, -1)}, settings=settings)
+        model = image_model.train(shown, {"category": np.where(known, label, -1)}, settings=settings)
         seconds.append(time.perf_counter() - began)
-        return images.embed(model, shown)
+        return image_model.embed(model, shown)
 
     ways: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "ecomrec": learned,
-        "colour histograms": lambda known: _histograms(shown),
+        "colour histograms": lambda known: histograms(shown),
         "raw pixels": lambda known: _pixels(shown),
     }
     rows = []
@@ -149,7 +150,7 @@ def _pixels(shown: np.ndarray) -> np.ndarray:
     return _unit(shown.reshape(len(shown), -1).astype(np.float32))
 
 
-def _histograms(shown: np.ndarray) -> np.ndarray:
+def histograms(shown: np.ndarray) -> np.ndarray:
     """Square roots of shares of 8 × 8 × 8 colours, whose product is the Bhattacharyya coefficient."""
     cells = (shown // 32).astype(np.int64) @ np.array([64, 8, 1])
     counts = np.stack([np.bincount(own.ravel(), minlength=512) for own in cells])
@@ -183,5 +184,5 @@ def _read(products: list[tuple[Path | None, str]]) -> tuple[np.ndarray, np.ndarr
     there = [(path, category) for path, category in products if path and path.exists()]
     if not there:
         raise SystemExit("There are no pictures of the shops: name the folder that holds magento and eshop by --shops.")
-    shown = np.stack([pictures.read(path.read_bytes()) for path, _ in there])
+    shown = np.stack([decoding.decode_image(path.read_bytes()) for path, _ in there])
     return shown, np.unique([category for _, category in there], return_inverse=True)[1]

@@ -8,10 +8,9 @@ import time
 
 import numpy as np
 
-from ecomrec_django.learning.engine import Engine
-from ecomrec_django.learning.interactions import ITEMS, schema
-from ecomrec_django.learning.pairs import Statistics
-from ecomrec_django.learning.training_data import TrainingData
+from ecomrec_django.learning.interactions import HISTORY, schema
+from ecomrec_django.learning.statistics.cooccurrence import Statistics
+from ecomrec_django.learning.statistics.engine import Engine
 
 from . import Row
 
@@ -29,10 +28,12 @@ def run(options: argparse.Namespace) -> list[Row]:
     # Popularity of items falls with a power of their rank, as in shops.
     item = (items * rng.random(rows) ** 2).astype(np.int64) + 1
     basket = rng.integers(0, baskets, rows)
-    lines = pa.table({"basket": basket, "customer": basket // 4, "item": item, "weight": np.ones(rows)})
-    data = TrainingData(Engine(), schema(ITEMS).empty_table(), schema(ITEMS).empty_table())
+    lines = pa.table(
+        {"basket": basket, "customer": basket // 4, "item": item, "share": np.ones(rows), "weight": np.ones(rows)}
+    )
+    statistics = Statistics(Engine(), schema(HISTORY).empty_table(), np.arange(1, items + 1))
     began = time.perf_counter()
-    pairs = Statistics(data, np.arange(1, items + 1)).pairs(lines)
+    pairs = statistics.pairs(lines)
     seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return [{"name": "ecomrec", "rows": rows, "pairs": len(pairs.anchor), "seconds": seconds, "peak_gib": peak}]

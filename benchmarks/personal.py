@@ -78,14 +78,22 @@ def run(options: argparse.Namespace) -> list[Row]:
 
 
 def _measure(database: str, items: int, visitors: int, samples: int, keep: bool) -> list[Row]:
+    with shop_database(items, visitors, keep):
+        return _figures(database, visitors, samples)
+
+
+@contextmanager
+def shop_database(items: int, visitors: int, keep: bool) -> Iterator[None]:
+    """Sets Django up with a database that holds the shop, and drops it afterwards unless told to ``keep`` it."""
     import django
     from django.conf import settings
 
     django.setup()
     from django.db import connection
 
+    from ecomrec_django.artifacts import release_folder
+    from ecomrec_django.learning.interactions import DAY
     from ecomrec_django.models import Profile, Publication
-    from ecomrec_django.pipeline.learned import folder_of
 
     from . import _personal_shop
 
@@ -94,31 +102,31 @@ def _measure(database: str, items: int, visitors: int, samples: int, keep: bool)
     name = settings.DATABASES["default"]["NAME"]
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False, keepdb=keep)
     try:
-        made = Publication.objects.select_related("release").first()
-        there = Profile.objects.count() if made is not None and folder_of(made.release_id).exists() else 0
+        made = Publication.objects.current().select_related("release").first()
+        there = Profile.objects.count() if made is not None and release_folder(made.release_id).exists() else 0
         if there != visitors:
             if keep:
                 # What is there is of another size, or only half made.
                 connection.creation.destroy_test_db(name, verbosity=0)
                 connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
             _personal_shop.fill(
-                _personal_shop.Shop.of(items, time() - _personal_shop.AGE * 86_400), visitors, folder_of
+                _personal_shop.Shop.of(items, time() - _personal_shop.AGE * DAY), visitors, release_folder
             )
-        return _figures(database, visitors, samples)
+        yield
     finally:
         if not keep:
             connection.creation.destroy_test_db(name, verbosity=0)
 
 
 def _figures(database: str, visitors: int, samples: int) -> list[Row]:
+    from ecomrec_django.failures import failure_counts
     from ecomrec_django.models import Experiment, Publication, Rule
-    from ecomrec_django.serving.failures import failures
-    from ecomrec_django.serving.learned import model_of
+    from ecomrec_django.serving.model_cache import cached_model
 
     from . import _personal_shop
 
     release = Publication.objects.select_related("release").get().release
-    assert model_of(release.pk, release.digest, wait=True) is not None, dict(failures)
+    assert cached_model(release.pk, release.digest, wait=True) is not None, dict(failure_counts)
     # A shop that was kept has those of the last run.
     Rule.objects.all().delete()
     Experiment.objects.all().delete()
@@ -130,15 +138,15 @@ def _figures(database: str, visitors: int, samples: int) -> list[Row]:
             _switch_all_on()
         some = rng.permutation(_personal_shop.visiting(visitors))[:samples].tolist()
         rows += [{"name": f"{database}: {block}: {name}", **row} for name, row in _block(source, products, some)]
-    if failures:
-        raise SystemExit(f"blocks failed: {dict(failures)}")
+    if failure_counts:
+        raise SystemExit(f"blocks failed: {dict(failure_counts)}")
     return rows
 
 
 def _switch_all_on() -> None:
     """Rules about the mirror, about live products and about single items, and two arms in each slot."""
     from ecomrec_django.models import Arm, Category, Experiment, Item, Rule
-    from ecomrec_django.serving.rulebook import forget_rulebook
+    from ecomrec_django.serving.rulebook import invalidate_rulebook
 
     categories = list(Category.objects.order_by("-pk")[:5])
     brands = list(Item.objects.values_list("brand", flat=True).distinct()[:5])
@@ -153,7 +161,7 @@ def _switch_all_on() -> None:
         experiment = Experiment.objects.create(name=slot, slot=slot, status=Experiment.Status.RUNNING)
         for name, options in (("as it is", {}), ("new things", {"discovery": 0.2})):
             Arm.objects.create(experiment=experiment, name=name, options=options)
-    forget_rulebook()
+    invalidate_rulebook()
 
 
 def _products() -> list[Any]:
@@ -232,13 +240,13 @@ class _Contexts:
 
     def keep_cached(self, product: Any) -> None:
         """Seldom needed: the local cache lets go of a list after five seconds."""
-        from ecomrec_django.serving.rulebook import rulebook
-        from ecomrec_django.serving.stored import stored_for
+        from ecomrec_django.serving.offer_store import stored_lists
+        from ecomrec_django.serving.rulebook import current_rulebook
 
-        rulebook()
+        current_rulebook()
         for strategy in ("bought_with", "upgrade_to"):
-            stored_for(strategy, self.cart(product))
-        stored_for("for_you", [""], general=True)
+            stored_lists(strategy, self.cart(product))
+        stored_lists("for_you", [""], general=True)
 
 
 def _queries(block: Any, contexts: _Contexts, visitors: list[int], known: bool) -> dict[str, int]:
@@ -247,7 +255,7 @@ def _queries(block: Any, contexts: _Contexts, visitors: list[int], known: bool) 
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    from ecomrec_django.serving.rulebook import rulebook
+    from ecomrec_django.serving.rulebook import current_rulebook
 
     most = {}
     for name in ("queries", "uncached"):
@@ -257,7 +265,7 @@ def _queries(block: Any, contexts: _Contexts, visitors: list[int], known: bool) 
             contexts.keep_cached(product)
             if name == "uncached":
                 cache.clear()
-                rulebook()
+                current_rulebook()
             asked = contexts.of(product, visitor if known else None)
             with CaptureQueriesContext(connection) as queries:
                 block.render(asked)
@@ -269,17 +277,17 @@ def _queries(block: Any, contexts: _Contexts, visitors: list[int], known: bool) 
 @contextmanager
 def _clocks() -> Iterator[dict[str, list[np.ndarray]]]:
     """Nanoseconds (see `_now`) by part of a personal block: each list's last value grows while that part is at work."""
-    from ecomrec_django.learning.fusion import Ranker
-    from ecomrec_django.serving import offers, page, personal
+    from ecomrec_django.learning.ranking.ranker import Ranker
+    from ecomrec_django.serving import page, reranking, selection
 
-    shopper = vars(personal.Known)["shopper"]
+    shopper = vars(reranking.RankingContext)["features"]
     places = {
-        "query": (page, "customer_of"),
-        "re-ranking": (offers, "personal"),
+        "query": (page, "shopper_context"),
+        "re-ranking": (selection.RankerPersonaliser, "_ranked"),
         "shopper": (shopper, "func"),
-        "candidates": (personal, "candidates"),
-        "ranked": (personal, "ranked"),
-        "trees": (Ranker, "chances"),
+        "candidates": (reranking, "candidate_items"),
+        "ranked": (reranking, "rank"),
+        "trees": (Ranker, "probabilities"),
         "left": (Ranker, "without_anchor"),
     }
     clocks: dict[str, list[np.ndarray]] = {name: [] for name in places}

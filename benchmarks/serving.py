@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 
 from . import Row
+from ._catalog_rows import CategoryRow, write_categories, write_products
 
 ROOT = Path(__file__).resolve().parent.parent
 LIST = 20
 LEAVES = 300
 VISITED = 500
 # As long as a real product's.
-TEXT = "One of the products that this shop has sold for years. " * 5
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,59 +88,45 @@ def _measure(database: str, size: int, samples: int, folder: str) -> list[Row]:
 def _fill(size: int) -> None:
     """Products in 300 leaves, and for each a list of up to 20 random others of another leaf, written without models."""
     from django.db import connection
-    from django.utils import timezone
 
-    from ecomrec_django.models import Category, Item, OfferList, Publication, Release, TrainingRun
-    from ecomrec_django.models.bulk import chunks, insert
+    from ecomrec_django.db import bulk_insert, chunks
+    from ecomrec_django.models import Item, OfferList, Publication, Release, TrainingRun
     from ecomrec_django.strategies.base import Offer, Reason, encode_offers
     from example_shop.models import Category as ShopCategory
     from example_shop.models import Product
 
-    now = connection.ops.adapt_datetimefield_value(timezone.now())
-    keys = range(1, size + 1)
     root = ShopCategory.objects.create(pk=LEAVES + 1, name="root", slug="root")
     ShopCategory.objects.bulk_create(
         ShopCategory(pk=n + 1, name=f"leaf {n}", slug=f"leaf-{n}", parent=root) for n in range(LEAVES)
     )
     # A leaf of two levels is its own aisle.
-    insert(
-        Category,
-        ("id", "name", "path", "digest", "aisle"),
-        [(n + 1, f"leaf {n}", f"root > leaf {n}", str(n), n + 1) for n in range(LEAVES)],
-    )
-    insert(
-        Product,
-        ("id", "sku", "title", "category", "price", "brand", "stock", "sold", "image", "description", "updated"),
-        [
-            (n, str(n), f"Product {n}", n % LEAVES + 1, n % 90 + 1, "B", 100, 0, f"products/{n % 90}.png", TEXT, now)
-            for n in keys
-        ],
-    )
-    fields = ("id", "external_id", "title", "category", "brand", "image", "description", "available", "active")
-    insert(
-        Item,
-        (*fields, "attributes", "fingerprint", "first_seen", "synced_at"),
-        [(n, str(n), f"Product {n}", n % LEAVES + 1, "B", "", TEXT, True, True, "{}", str(n), now, now) for n in keys],
-    )
+    write_categories(CategoryRow(n + 1, f"leaf {n}", None, n + 1) for n in range(LEAVES))
+    write_products((n, n % LEAVES + 1, str(n % 90 + 1)) for n in range(1, size + 1))
     release = Release.objects.create(run=TrainingRun.objects.create(status="done"), complete=True)
     others = np.random.default_rng(0).integers(1, size + 1, (size, LIST))
 
     def text(row: int) -> str:
         return encode_offers(
             [
-                Offer(str(n), 1 / rank, Reason.TOGETHER, n % LEAVES + 1, (14, 12, 3.4, 2.5, 20.5, 0.1))
+                Offer(
+                    item=str(n),
+                    score=1 / rank,
+                    reason=Reason.TOGETHER,
+                    aisle=n % LEAVES + 1,
+                    evidence=(14, 12, 3.4, 2.5, 20.5, 0.1),
+                )
                 for rank, n in enumerate(others[row].tolist(), 1)
                 if n % LEAVES != (row + 1) % LEAVES
             ]
         )
 
     for some in chunks(range(size)):
-        insert(
+        bulk_insert(
             OfferList,
             ("release", "strategy", "anchor", "offers"),
             [(release.pk, "bought_with", n + 1, text(n)) for n in some],
         )
-    Publication.objects.create(pk=1, release=release)
+    Publication.objects.create(pk=Publication.CURRENT, release=release)
     if connection.vendor == "mysql":
         with connection.cursor() as cursor:
             for model in (Item, OfferList, Product):
@@ -177,7 +163,7 @@ def _block(products: list[Any], samples: int) -> Row:
     from django.test import RequestFactory
     from django.test.utils import CaptureQueriesContext
 
-    from ecomrec_django.serving.failures import failures
+    from ecomrec_django.failures import failure_counts
 
     block = Template("{% load ecomrec %}{% bought_with product %}")
 
@@ -198,17 +184,17 @@ def _block(products: list[Any], samples: int) -> Row:
         began = perf_counter_ns()
         block.render(asked)
         taken.append(perf_counter_ns() - began)
-    if "ecomrec-offer" not in html or failures:
-        raise SystemExit(f"the block is empty: {dict(failures)}")
+    if "ecomrec-offer" not in html or failure_counts:
+        raise SystemExit(f"the block is empty: {dict(failure_counts)}")
     return {**_percentiles(taken), "queries": len(queries)}
 
 
 def _keep_cached(product: Any) -> None:
     from ecomrec_django.conf import conf
-    from ecomrec_django.serving.stored import stored_for
+    from ecomrec_django.serving.offer_store import stored_lists
 
     if conf.CACHE_SECONDS:
-        stored_for("bought_with", [product.sku])
+        stored_lists("bought_with", [product.sku])
 
 
 def _pages(folder: Path, products: list[Any]) -> dict[str, dict[str, float]]:
@@ -219,12 +205,10 @@ def _pages(folder: Path, products: list[Any]) -> dict[str, dict[str, float]]:
 
     source = get_template("shop/product.html").template.source
     settings = {}
-    for variant, tags in [("with", "upgrade_to"), ("without", "upgrade_to|bought_with")]:
-        changed, removed = re.subn(rf"{{% ({tags}) product %}}", "", source)
-        assert removed == len(tags.split("|")), "the shop's product page has other tags than it had"
+    for variant, slots in [("with", ["upgrade"]), ("without", ["upgrade", "product"])]:
         page = folder / variant / "shop" / "product.html"
         page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(changed)
+        page.write_text(without_slots(source, *slots))
         settings[variant] = override_settings(TEMPLATES=_templates(folder / variant))
     client = Client()
     taken: dict[str, list[int]] = {variant: [] for variant in settings}
@@ -238,6 +222,14 @@ def _pages(folder: Path, products: list[Any]) -> dict[str, dict[str, float]]:
                     client.get(f"/product/{product.sku}/")
                     taken[variant].append(perf_counter_ns() - began)
     return {variant: _percentiles(times) for variant, times in taken.items()}
+
+
+def without_slots(template: str, *slots: str) -> str:
+    """A product page's template without these of its slots, each of which it has once."""
+    for slot in slots:
+        template, removed = re.subn(rf'{{% slot "{slot}" product %}}', "", template)
+        assert removed == 1, f"The shop's product page has {removed} slots “{slot}” instead of one."
+    return template
 
 
 def _templates(first: Path) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The next click of real sessions (yoochoose, 100,000 clicks), ranked among all items.
 
 Protocol: items and sessions of the training file; clicks of the test file on other items are left out, then sessions
-of one click. Every click of a test session but the first is foretold from those before it. HR@20: share of clicks
+of one click. Every click of a test session but the first is predicted from those before it. HR@20: share of clicks
 found among the first 20; MRR@20: mean of 1/place, 0 past 20; both again ("new") without the clicks on the item that
 was clicked last. Constants were chosen on ``--validation``: the training file's last day for the test, the days before
 for the training. "hybrid" is the GRU `with_neighbours` "all".
@@ -16,13 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ecomrec_django.learning.batches import About, Sequences
-from ecomrec_django.learning.recurrent import Recurrent, gaps, with_neighbours
-from ecomrec_django.learning.sequences import Settings
-from ecomrec_django.learning.sessions import DAY, Decay, SessionNeighbours
+from ecomrec_django.learning.interactions import DAY
+from ecomrec_django.learning.sequences.batches import ItemContent, Sequences
+from ecomrec_django.learning.sequences.gru import GRUModel, time_gaps
+from ecomrec_django.learning.sequences.settings import GRUSettings
 
 from . import Row
 from ._recurrent import timed
+from ._session_knn import Decay, SessionNeighbours, with_neighbours
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "rsc15_100k"
 K = 20
@@ -32,7 +33,7 @@ METHODS = {
     "STAN": Decay(place=1.0, age=5.0, distance=2.0, neighbours=300),
     "all": Decay(place=2.0, age=5.0, distance=3.0, latest=2.0, before=0.75, rarity=3.0, neighbours=300),
 }
-GRU = Settings(negatives=0, epochs=24, held_out=0.0)
+GRU = GRUSettings(negatives=0, epochs=24, held_out=0.0)
 
 # Names the items that may follow, best first, after each click of a session but the last; of its items and days.
 Method = Callable[[np.ndarray, np.ndarray], list[np.ndarray]]
@@ -41,7 +42,7 @@ Clicks = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where yoochoose-clicks-100k_*.txt.gz lie")
-    parser.add_argument("--validation", action="store_true", help="foretell the training file's last day instead")
+    parser.add_argument("--validation", action="store_true", help="predict the training file's last day instead")
 
 
 def run(options: argparse.Namespace) -> list[Row]:
@@ -56,14 +57,14 @@ def run(options: argparse.Namespace) -> list[Row]:
         rows.append(scored(name, _by_neighbours(model), sessions, time.perf_counter() - began))
     session, item, moment = known
     clicks = Sequences.of(session, np.searchsorted(ids, item), np.zeros(len(item), np.int8), moment)
-    network, seconds, rate = timed(clicks, About.nothing(len(ids)), GRU)
+    network, seconds, rate = timed(clicks, ItemContent.nothing(len(ids)), GRU)
     rows.append(scored("GRU", _by_network(network), sessions, seconds) | {"events_per_second": rate})
     rows.append(scored("hybrid", _by_both(neighbours["all"], network), sessions, seconds))
     return rows
 
 
 def slices(folder: Path, validation: bool) -> tuple[Clicks, Clicks]:
-    """Sessions, items and times (seconds) of the clicks to learn from, and of those to foretell."""
+    """Sessions, items and times (seconds) of the clicks to learn from, and of those to predict."""
     if not folder.is_dir():
         raise SystemExit(f"There is no folder {folder}: name the one with yoochoose-clicks-100k_*.txt.gz by --folder.")
     train = _read(folder / "yoochoose-clicks-100k_train_full.txt.gz")
@@ -114,19 +115,19 @@ def _by_neighbours(model: SessionNeighbours) -> Method:
     return lambda items, days: [model.next(items[:at], days[at - 1])[0][:K] for at in range(1, len(items))]
 
 
-def _by_network(network: Recurrent) -> Method:
+def _by_network(network: GRUModel) -> Method:
     return lambda items, days: [_best(scores) for scores in _logits(network, items, days)]
 
 
-def _by_both(model: SessionNeighbours, network: Recurrent) -> Method:
+def _by_both(model: SessionNeighbours, network: GRUModel) -> Method:
     return lambda items, days: [
         _best(with_neighbours(logits, *model.next(items[:at], days[at - 1])))
         for at, logits in enumerate(_logits(network, items, days), 1)
     ]
 
 
-def _logits(network: Recurrent, items: np.ndarray, days: np.ndarray) -> np.ndarray:
-    states = network.states(items[:-1], np.zeros(len(items) - 1, np.int64), gaps(days[:-1] * DAY))
+def _logits(network: GRUModel, items: np.ndarray, days: np.ndarray) -> np.ndarray:
+    states = network.states(items[:-1], np.zeros(len(items) - 1, np.int64), time_gaps(days[:-1] * DAY))
     return np.stack([network.scores(state) for state in states])
 
 

@@ -1,7 +1,7 @@
 """Whether offers earn what their figures say: shoppers whose tastes are known shop through the real pages.
 
 A shop of 288 products in 12 categories has pairs of categories that go together, answers to one need at several
-prices, and goods that are used up. Its shoppers like categories, brands and styles each in their own way and mind
+prices, and products that are used up. Its shoppers like categories, brands and styles each in their own way and mind
 prices more or less. Forty weeks of their orders are trained from and published; then visits come for four weeks, each
 by `django.test.Client` through all of the shop: consent, login, the product page, what its script would report, the
 cart and the checkout. Every simulated night the jobs of a schedule run, and an experiment with a holdout decides the

@@ -32,7 +32,7 @@ def pages() -> dict[str, str]:
     release = Publication.objects.get().release_id
     lists = OfferList.objects.filter(release=release, strategy="bought_with", anchor__available=True)
     upgraded = OfferList.objects.filter(release=release, strategy="upgrade_to").values("anchor")
-    chosen = lists.filter(attention__isnull=False, anchor__in=upgraded).exclude(anchor__image="").order_by("-attention")
+    chosen = lists.filter(priority__isnull=False, anchor__in=upgraded).exclude(anchor__image="").order_by("-priority")
     for row in chosen.select_related("anchor")[:200]:
         offers = decode_offers(row.offers)
         if offers and offers[0].reason is Reason.TOGETHER:
@@ -83,7 +83,7 @@ def log_in(page: Page) -> None:
     page.wait_for_url("**/admin/**")
 
 
-def keep(page: Page, name: str, whole: bool) -> None:
+def keep(page: Page, name: str, *, whole: bool) -> None:
     """As few colours as make no difference to the eye."""
     path = IMAGES / f"{name}.png"
     page.screenshot(path=path, full_page=whole)

@@ -1,5 +1,10 @@
 """The package's own errors: each says what was wrong and what to do about it."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class EcomrecError(Exception):
     """Base of every error raised on purpose by ecomrec_django."""
@@ -19,3 +24,9 @@ class TrainingError(EcomrecError):
 
 class MemoryLimitError(EcomrecError):
     """A process took more memory than it may."""
+
+
+def suggestion(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """“Did you mean …?” with the most similar of ``names``; "" where none is similar, by ``cutoff`` from 0 to 1."""
+    matches = get_close_matches(name, list(names), n=1, cutoff=cutoff)
+    return f'Did you mean "{matches[0]}"?' if matches else ""

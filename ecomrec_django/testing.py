@@ -11,9 +11,9 @@ from .catalog.categories import CategoryTree
 from .conf import conf
 from .models import Category, Item, OfferList, Release, TrainingRun
 from .pipeline.publish import publish
-from .serving.stored import forget
+from .serving.offer_store import invalidate
 from .strategies.base import EVIDENCE, Offer, Reason, encode_offers
-from .tracking import tally
+from .tracking import omissions
 from .tracking.sinks import forget_sinks
 
 
@@ -36,18 +36,18 @@ def publish_offers(lists: Mapping[str, Mapping[str, Sequence[str | Offer]]]) -> 
             owner = (
                 {"anchor": items[name]}
                 if _needs_anchor(strategy)
-                else {"category_id": tree.pk(catalog.category_path(name))}
+                else {"category_id": tree.known_pk(catalog.category_path(name))}
             )
             OfferList.objects.create(release=release, strategy=strategy, offers=_encoded(some, items), **owner)
     publish(release)
     # A test's transaction never commits, so the pages would not hear of it.
-    forget()
+    invalidate()
     return release
 
 
 def forget_tracking() -> None:
     """Let tracking start anew, as in a fresh process: no counts that are not written yet, no sink that has given up."""
-    tally.forget()
+    omissions.counter.reset()
     forget_sinks()
 
 
@@ -70,4 +70,5 @@ def _offer(rank: int, given: str | Offer, items: Mapping[str, Item] | None = Non
         return given
     category: Category | None = items[given].category if items else None
     aisle = (category.aisle_id or category.pk) if category else 0
-    return Offer(given, 1 / max(rank, 1), Reason.TOGETHER, aisle, (None,) * len(EVIDENCE[Reason.TOGETHER]))
+    evidence = (None,) * len(EVIDENCE[Reason.TOGETHER])
+    return Offer(item=given, score=1 / max(rank, 1), reason=Reason.TOGETHER, aisle=aisle, evidence=evidence)

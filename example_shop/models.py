@@ -56,6 +56,8 @@ class Product(models.Model):
     rating = models.FloatField(null=True, blank=True)
     image = models.ImageField(upload_to="products", blank=True, max_length=255)
     description = models.TextField(blank=True)
+    # As on the package: "1/2 gal", "12 x 12 fl oz".
+    size = models.CharField(max_length=64, blank=True)
     updated = models.DateTimeField(auto_now=True)
 
     class Meta:

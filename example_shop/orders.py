@@ -52,7 +52,7 @@ def place_order(cart: Cart, *, user, name: str, email: str, address: str, total:
 
 @transaction.atomic
 def cancel_order(order: Order) -> bool:
-    """Cancel a paid order and put its pieces back into stock; False if it was cancelled before."""
+    """Cancel a paid order and put its pieces back into stock; False if it was already cancelled."""
     paid = Order.objects.filter(pk=order.pk, status=Order.Status.PAID)
     if not paid.update(status=Order.Status.CANCELLED, updated=timezone.now()):
         return False

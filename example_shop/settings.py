@@ -88,4 +88,6 @@ ECOMREC = {
     "CATALOG": "example_shop.recommendations.ShopCatalog",
     "ARTIFACTS": VAR / "ecomrec",
     "TRACK_VIEWS": {"product": "sku"},
+    # The banner of every page asks.
+    "CONSENT": "ecomrec_django.tracking.consent.opt_in",
 }

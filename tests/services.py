@@ -1,13 +1,18 @@
-"""Runs pytest with the services that it needs: ``python -m tests.services {sqlite,mariadb} [pytest arguments]``.
+"""Runs pytest with the services that it needs: ``python -m tests.services {sqlite,mariadb,postgres} [arguments]``.
 
-``mariadb`` takes the MariaDB on MARIADB_PORT (3306) and the Redis on REDIS_PORT (6379) of this machine if they answer
-without a password; otherwise it starts its own in a temporary folder, and stops them at the end.
+``mariadb`` takes the MariaDB on MARIADB_PORT (3306), ``postgres`` the PostgreSQL on POSTGRES_PORT (5432), and both the
+Redis on REDIS_PORT (6379) of this machine if they answer without a password; otherwise it starts its own in a temporary
+folder, and stops them at the end.
 """
 
 from __future__ import annotations
 
 import os
+import pwd
+import random
+import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,11 +20,14 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-START_SECONDS = 60
+START_SECONDS = 120
 ROOT = Path(__file__).resolve().parent.parent
+# One name per checkout: a run leaves another checkout's databases alone, and reuses its own after a crash.
+DATABASE = f"ecomrec_{zlib.crc32(bytes(ROOT)):08x}"
 
 
 class ServiceError(Exception):
@@ -27,40 +35,42 @@ class ServiceError(Exception):
 
 
 def main(arguments: list[str]) -> int:
-    if not arguments or arguments[0] not in {"sqlite", "mariadb"}:
+    if not arguments or arguments[0] not in {"sqlite", *SERVERS}:
         print(__doc__, file=sys.stderr)
         return 2
     database, *pytest = arguments
     environment = {**os.environ, "DATABASE_URL": "sqlite:///test.sqlite3", "CELERY_BROKER_URL": ""}
-    with ExitStack() as running:
+    began = time.monotonic()
+    with ExitStack() as services:
         try:
-            if database == "mariadb":
-                environment["DATABASE_URL"] = running.enter_context(mariadb())
-                environment["CELERY_BROKER_URL"] = running.enter_context(redis())
+            if database in SERVERS:
+                environment["DATABASE_URL"] = services.enter_context(SERVERS[database]())
+                environment["CELERY_BROKER_URL"] = services.enter_context(redis())
         except ServiceError as error:
             print(f"{database}: {error}", file=sys.stderr)
             return 1
         print(f"Testing on {database}", flush=True)
-        return subprocess.run([sys.executable, "-m", "pytest", *pytest], env=environment, check=False).returncode
+        code = subprocess.run([sys.executable, "-m", "pytest", *pytest], env=environment, check=False).returncode
+    minutes, seconds = divmod(round(time.monotonic() - began), 60)
+    print(f"Tested on {database} in {minutes} min {seconds} s", flush=True)
+    return code
 
 
 @contextmanager
 def mariadb() -> Iterator[str]:
     """A DATABASE_URL whose user may create databases."""
-    # One name per checkout: a run leaves another checkout's databases alone, and reuses its own after a crash.
-    name = f"ecomrec_{zlib.crc32(bytes(ROOT)):08x}"
     port = int(os.environ.get("MARIADB_PORT", "3306"))
-    if _mariadb_answers(port):
-        yield f"mysql://root@127.0.0.1:{port}/{name}"
+    if mariadb_answers(port):
+        yield f"mysql://root@127.0.0.1:{port}/{DATABASE}"
         return
-    server = _program("mariadbd", "mariadb-server")
-    install = _program("mariadb-install-db", "mariadb-server")
+    server = program("mariadbd", "mariadb-server")
+    install = program("mariadb-install-db", "mariadb-server")
     # A server refuses to run as root; its package made this user.
-    user = ["--user=mysql"] if os.geteuid() == 0 else []
-    with _folder("mysql") as folder:
-        data, socket_file, port = folder / "data", folder / "socket", _free_port()
+    user = "mysql" if os.geteuid() == 0 else None
+    with _folder(user) as folder:
+        data, socket_file, port = folder / "data", folder / "socket", free_port()
         log = folder / "log"
-        options = ["--no-defaults", f"--datadir={data}", *user]
+        options = ["--no-defaults", f"--datadir={data}", *([f"--user={user}"] if user else [])]
         with log.open("wb") as out:
             made = subprocess.run(
                 [install, *options, "--auth-root-authentication-method=normal", "--skip-test-db"],
@@ -73,26 +83,56 @@ def mariadb() -> Iterator[str]:
         command = [server, *options, "--bind-address=127.0.0.1", f"--port={port}", f"--socket={socket_file}"]
         # Test data need not survive a power cut.
         command += ["--skip-log-bin", "--innodb-flush-log-at-trx-commit=0", "--character-set-server=utf8mb4"]
-        with _process(command, log, lambda: _mariadb_answers(port)):
-            yield f"mysql://root@127.0.0.1:{port}/{name}"
+        with running(command, log, lambda: mariadb_answers(port)):
+            yield f"mysql://root@127.0.0.1:{port}/{DATABASE}"
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """A DATABASE_URL whose user may create databases."""
+    port = int(os.environ.get("POSTGRES_PORT", "5432"))
+    if postgres_answers(port):
+        yield f"postgres://postgres@127.0.0.1:{port}/{DATABASE}"
+        return
+    server, install = postgres_program("postgres"), postgres_program("initdb")
+    # A server refuses to run as root; its package made a user for it.
+    user = unprivileged_user("postgres") if os.geteuid() == 0 else None
+    with _folder(user) as folder:
+        data, port, log = folder / "data", free_port(), folder / "log"
+        with log.open("wb") as out:
+            made = subprocess.run(
+                [install, f"--pgdata={data}", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"],
+                stdout=out,
+                stderr=out,
+                check=False,
+                **_as_user(user),
+            )
+        if made.returncode:
+            raise ServiceError(f"initdb failed:\n{log.read_text(errors='replace')[-2000:]}")
+        command = [server, "-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", str(folder)]
+        # Test data need not survive a power cut.
+        command += ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+        # On SIGTERM it would wait for its clients.
+        with running(command, log, lambda: postgres_answers(port), user=user, stop=signal.SIGINT):
+            yield f"postgres://postgres@127.0.0.1:{port}/{DATABASE}"
 
 
 @contextmanager
 def redis() -> Iterator[str]:
     """A CELERY_BROKER_URL."""
     port = int(os.environ.get("REDIS_PORT", "6379"))
-    if _redis_answers(port):
+    if redis_answers(port):
         yield f"redis://127.0.0.1:{port}/0"
         return
-    server = _program("redis-server", "redis-server")
-    with _folder("redis") as folder:
-        port = _free_port()
+    server = program("redis-server", "redis-server")
+    with _folder() as folder:
+        port = free_port()
         command = [server, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
-        with _process(command, folder / "log", lambda: _redis_answers(port)):
+        with running(command, folder / "log", lambda: redis_answers(port)):
             yield f"redis://127.0.0.1:{port}/0"
 
 
-def _mariadb_answers(port: int) -> bool:
+def mariadb_answers(port: int) -> bool:
     import MySQLdb
 
     try:
@@ -102,7 +142,17 @@ def _mariadb_answers(port: int) -> bool:
     return True
 
 
-def _redis_answers(port: int) -> bool:
+def postgres_answers(port: int) -> bool:
+    import psycopg
+
+    try:
+        psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="postgres", connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def redis_answers(port: int) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
             connection.sendall(b"PING\r\n")
@@ -111,26 +161,54 @@ def _redis_answers(port: int) -> bool:
         return False
 
 
-def _program(name: str, package: str) -> str:
+def program(name: str, package: str) -> str:
     path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if path is None:
         raise ServiceError(f"no server answers and {name} is not installed. On Debian: apt-get install {package}")
     return path
 
 
+def postgres_program(name: str) -> str:
+    """The newest of Debian's versions, which lie outside of PATH; else what PATH has."""
+    versions = Path("/usr/lib/postgresql").glob(f"*/bin/{name}")
+    newest = max(versions, key=lambda path: float(re.sub(r"[^\d.]", "", path.parts[4]) or 0), default=None)
+    return str(newest) if newest else program(name, "postgresql")
+
+
+def unprivileged_user(name: str) -> str:
+    """The user ``name`` if this machine has one, else nobody."""
+    try:
+        return pwd.getpwnam(name).pw_name
+    except KeyError:
+        return "nobody"
+
+
+def _as_user(user: str | None) -> dict[str, Any]:
+    """Arguments of subprocess by which a program runs as ``user``; None: as this process."""
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
+
+
 @contextmanager
-def _folder(user: str) -> Iterator[Path]:
-    """A temporary folder, owned by ``user`` where this process may give it away."""
+def _folder(user: str | None = None) -> Iterator[Path]:
+    """A temporary folder, given to ``user``."""
     with tempfile.TemporaryDirectory(prefix="ecomrec-", ignore_cleanup_errors=True) as name:
-        if os.geteuid() == 0 and user == "mysql":
+        if user:
             shutil.chown(name, user)
         yield Path(name)
 
 
 @contextmanager
-def _process(command: list[str], log: Path, answers: Callable[[], bool]) -> Iterator[None]:
+def running(
+    command: list[str],
+    log: Path,
+    answers: Callable[[], bool],
+    *,
+    user: str | None = None,
+    stop: signal.Signals = signal.SIGTERM,
+) -> Iterator[None]:
+    """A server process, once it answers; it is ended at the end of the block."""
     with log.open("ab") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out)
+        process = subprocess.Popen(command, stdout=out, stderr=out, **_as_user(user))
     try:
         limit = time.monotonic() + START_SECONDS
         while not answers():
@@ -139,18 +217,30 @@ def _process(command: list[str], log: Path, answers: Callable[[], bool]) -> Iter
             time.sleep(0.2)
         yield
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        end(process, stop)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def end(process: subprocess.Popen[bytes], stop: signal.Signals = signal.SIGTERM) -> None:
+    """Ask a process to end, and make it, if it does not within a while."""
+    process.send_signal(stop)
+    try:
+        process.wait(START_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
+
+def free_port() -> int:
+    """A port that nothing listens on, below those that the system gives to connections of its own choice."""
+    # Whoever looks at the same time looks elsewhere, whatever a test has seeded.
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ServiceError("no port is free")
+
+
+SERVERS = {"mariadb": mariadb, "postgres": postgres}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

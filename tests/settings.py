@@ -12,6 +12,8 @@ DEBUG = False
 INSTALLED_APPS = [*SHOP_APPS, "cookie_consent", "tests.hosts"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    INSTALLED_APPS += ["tests.hosts.postgres"]
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, not memory: threads then wait for one another, as in a shop. One per process, for runs side by side.
     DATABASES["default"]["TEST"] = {"NAME": Path(gettempdir()) / f"ecomrec-test-{os.getpid()}.sqlite3"}

@@ -4,7 +4,7 @@ import pytest
 
 from ecomrec_django.conf import DEFAULTS, conf
 from ecomrec_django.errors import ConfigurationError
-from tests.planted import PlantedCatalog
+from tests.support.planted_shop import PlantedCatalog
 
 
 def test_a_setting_that_is_not_given_has_its_default(settings):
@@ -25,11 +25,11 @@ def test_an_unknown_setting_is_no_attribute():
 
 
 def test_a_dotted_path_becomes_what_it_names(settings):
-    settings.ECOMREC = {"CATALOG": "tests.planted.PlantedCatalog"}
+    settings.ECOMREC = {"CATALOG": "tests.support.planted_shop.PlantedCatalog"}
     assert conf.CATALOG is PlantedCatalog
 
 
-@pytest.mark.parametrize("catalog", [None, "nowhere.Catalog", "tests.planted.Nothing", "plain"])
+@pytest.mark.parametrize("catalog", [None, "nowhere.Catalog", "tests.support.planted_shop.Nothing", "plain"])
 def test_a_catalog_that_cannot_be_had_is_said_with_its_setting(settings, catalog):
     settings.ECOMREC = {"CATALOG": catalog}
     with pytest.raises(ConfigurationError, match=r'ECOMREC\["CATALOG"\]'):

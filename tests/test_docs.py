@@ -2,21 +2,31 @@
 
 import ast
 import doctest
-import os
+import importlib
 import re
-import subprocess
-import sys
+from collections import defaultdict
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from django.core.management import get_commands, load_command_class
 from django.template import engines
 
-from ecomrec_django.catalog.adapter import Catalog, PurchaseLine
 from ecomrec_django.conf import DEFAULTS
+from ecomrec_django.urls import urlpatterns
+
+from .test_architecture import FLOORS
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PACKAGE = ROOT / "ecomrec_django"
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+ARCHITECTURE = ROOT / "docs/architecture.md"
+# Where a path that a page names may begin.
+ROOTS = (ROOT, PACKAGE, PACKAGE / "learning")
+# Files of a host project.
+EXAMPLES = {"shop/recommendations.py", "asgi.py"}
+# Words of a private language; the glossary has those of the field.
+PRIVATE_WORDS = re.compile(r"foretell|foretold|reckon|dearer|bury|by heart|\bgoods\b", re.IGNORECASE)
 
 
 def every_page(test):
@@ -28,7 +38,7 @@ def code(page: Path, language: str) -> list[str]:
 
 
 @every_page
-def test_every_example_computes_what_it_says(page):
+def test_every_example_is_correct(page):
     failed, _ = doctest.testfile(str(page), module_relative=False)
     assert not failed
 
@@ -43,11 +53,25 @@ def test_every_setting_is_in_the_table_of_settings():
     assert listed == set(DEFAULTS)
 
 
+def test_every_endpoint_is_in_the_table_of_endpoints():
+    table = (ROOT / "docs/api.md").read_text().split("## Authentication")[0]
+    for url in urlpatterns:
+        assert f"{re.sub(r'<(?:[a-z]+:)?', '<', str(url.pattern))}`" in table
+
+
+def test_every_system_check_is_in_the_table_of_checks():
+    _, table = (ROOT / "docs/troubleshooting.md").read_text().split("## System checks")
+    listed = re.findall(r"`(ecomrec\.[EWI]\d{3})`", table)
+    sources = [path.read_text() for path in (PACKAGE / "checks").glob("*.py")]
+    assert listed == sorted(listed, key=lambda name: name[-3:])
+    assert set(listed) == {name for source in sources for name in re.findall(r'"(ecomrec\.[EWI]\d{3})"', source)}
+
+
 @every_page
 def test_every_command_named_exists_and_takes_these_options(page):
     known = get_commands()
     for name, rest in re.findall(
-        r"\b(ecomrec_(?:sync|import|train|evaluate|publish|rollback|recommend|measure|pictures|sequences|forget|purge|drain|roles)\w*)"
+        r"\b(ecomrec_(?:sync|import|train|evaluate|publish|rollback|recommend|measure|pictures|sequences|forget|purge|drain|roles|uninstall|doctor|quickstart)\w*)"
         r"([^`\n]*)",
         page.read_text(),
     ):
@@ -56,10 +80,93 @@ def test_every_command_named_exists_and_takes_these_options(page):
         assert set(re.findall(r"--[a-z]+(?:-[a-z]+)*", rest)) <= set(options)
 
 
+def links(page: Path) -> list[tuple[str, str]]:
+    """File ("" for the page itself) and heading ("" for none) of the links that do not leave the repository."""
+    return re.findall(r"\]\(([^)#:\s]*)#?([^):\s]*)\)", page.read_text())
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a page's headings."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-") for title in titles}
+
+
 @every_page
-def test_every_link_to_a_file_leads_somewhere(page):
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
-        assert (page.parent / target).exists(), target
+def test_every_link_leads_to_a_file_and_a_heading_that_exist(page):
+    for file, heading in links(page):
+        target = page.parent / file if file else page
+        assert target.exists(), file
+        assert not heading or heading in headings(target), f"{file}#{heading}"
+
+
+def test_every_page_is_linked_from_the_index_of_its_folder():
+    for index in (ROOT / "docs/index.md", ROOT / "docs/decisions/README.md"):
+        linked = {(index.parent / file).resolve() for file, _ in links(index)}
+        assert set(index.parent.glob("*.md")) - {index} <= linked
+
+
+def locations(path: str, room: str = "") -> list[Path]:
+    return [folder / path for folder in (*ROOTS, PACKAGE / room) if (folder / path).exists()]
+
+
+def test_every_room_and_file_of_the_architecture_exists():
+    rooms = set()
+    for line in ARCHITECTURE.read_text().splitlines():
+        # In a row of a table, files are those of the room in its first column.
+        room = first[1] if (first := re.match(r"\| `([\w./]+/)` \|", line)) else ""
+        for path in re.findall(r"`([\w./-]+(?:\.py|/))`", line):
+            assert locations(path, room), path
+            rooms.add(path.split("/")[0].removesuffix(".py"))
+    assert {path.name.removesuffix(".py") for path in PACKAGE.iterdir() if is_room(path)} <= rooms
+
+
+def is_room(path: Path) -> bool:
+    return path.name not in {"__init__.py", "apps.py", "migrations"} and (
+        path.suffix == ".py" or (path / "__init__.py").exists()
+    )
+
+
+def test_the_floors_of_the_architecture_are_those_that_are_kept():
+    rows = re.findall(r"^\| (\d) \| (.+) \|$", ARCHITECTURE.read_text(), re.MULTILINE)
+    floors = [set(re.findall(r"`(\w+)`", rooms)) for _, rooms in reversed(rows)]
+    assert floors == FLOORS
+
+
+def test_the_architecture_image_shows_every_room_on_its_floor():
+    rows = defaultdict(list)
+    picture = (ROOT / "docs/images/architecture.svg").read_text()
+    for height, text in re.findall(r'y="(\d+)" [^>]*>(\w+)</text>', picture):
+        rows[height].append(text)
+    # A floor's row begins with its number.
+    floors = {int(first): set(rooms) for first, *rooms in rows.values() if first.isdigit()}
+    assert [floors[number] for number in sorted(floors)] == FLOORS
+
+
+@every_page
+def test_every_file_of_the_code_that_a_page_names_exists(page):
+    for path in set(re.findall(r"`([\w/-]+\.py)`", page.read_text())) - EXAMPLES:
+        assert page == ARCHITECTURE or locations(path), path
+
+
+@every_page
+def test_private_words_do_not_come_back(page):
+    assert not PRIVATE_WORDS.findall(page.read_text())
+
+
+def test_the_code_speaks_the_terms_of_the_field():
+    folders = [(ROOT / name).rglob("*") for name in ("ecomrec_django", "benchmarks", "tests")]
+    files = {path for folder in folders for path in folder if path.suffix in {".py", ".html", ".sql", ".po", ".js"}}
+    spoken = {str(path.relative_to(ROOT)): PRIVATE_WORDS.findall(path.read_text()) for path in files - {Path(__file__)}}
+    assert not {path: words for path, words in spoken.items() if words}
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs/decisions").glob("0*.md")), ids=lambda page: page.name)
+def test_a_decision_has_context_decision_and_consequences(page):
+    number, title = re.match(r"# (\d{4}): (.+)", page.read_text()).groups()
+    assert page.name.startswith(f"{number}-")
+    assert f"[{number}]({page.name}) | {title} |" in (page.parent / "README.md").read_text()
+    assert headings(page) >= {"context", "decision", "consequences"}
 
 
 @every_page
@@ -74,139 +181,28 @@ def test_every_python_example_is_python(page):
         ast.parse(source)
 
 
-HOST_SETTINGS = """
-BASE_DIR = {folder!r}
-SECRET_KEY = "x"
-USE_TZ = True
-ROOT_URLCONF = "urls"
-ALLOWED_HOSTS = ["testserver"]
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DATABASES = {{"default": {{"ENGINE": "django.db.backends.sqlite3", "NAME": "host.sqlite3"}}}}
-INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "shop"]
-MIDDLEWARE = [
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-]
-TEMPLATES = [{{
-    "BACKEND": "django.template.backends.django.DjangoTemplates",
-    "DIRS": ["templates"],
-    "APP_DIRS": True,
-    "OPTIONS": {{"context_processors": ["django.template.context_processors.request"]}},
-}}]
-"""
-HOST_MODELS = """
-from django.conf import settings
-from django.db import models
+def stripped(text: str) -> str:
+    return "\n".join(line.strip() for line in text.strip().splitlines())
 
 
-class Product(models.Model):
-    title = models.CharField(max_length=100)
-    price = models.DecimalField(max_digits=10, decimal_places=2)
-    category = models.CharField(max_length=100)
-    stock = models.IntegerField(default=9)
+@pytest.mark.parametrize(
+    ("page", "language"), [("headless", "js"), ("headless", "jsx"), ("recipes", "django"), ("recipes", "js")]
+)
+def test_every_recipe_is_part_of_a_tested_front_end(page, language):
+    folder = ROOT / "tests/hosts/headless"
+    files = [path for path in folder.rglob("*") if path.suffix in {".js", ".jsx", ".html", ".py"}]
+    sources = [stripped(path.read_text()) for path in files if "node_modules" not in path.parts]
+    recipes = code(ROOT / f"docs/{page}.md", language)
+    assert recipes
+    for recipe in recipes:
+        assert any(stripped(recipe) in source for source in sources), recipe
 
 
-class Order(models.Model):
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True)
-    placed = models.DateTimeField()
-    updated = models.DateTimeField(auto_now=True)
-
-
-class OrderLine(models.Model):
-    order = models.ForeignKey(Order, models.CASCADE)
-    product = models.ForeignKey(Product, models.CASCADE)
-    quantity = models.IntegerField(default=1)
-    price = models.DecimalField(max_digits=10, decimal_places=2)
-"""
-HOST_URLS = """
-from django.shortcuts import get_object_or_404, render
-from django.urls import include, path
-from shop.models import Product
-
-
-def product(request, pk):
-    return render(request, "product.html", {"product": get_object_or_404(Product, pk=pk)})
-
-
-urlpatterns = [path("product/<int:pk>/", product)]
-"""
-HOST_STORY = """
-import django
-django.setup()
-from django.contrib.auth.models import User
-from django.core.management import call_command
-from django.test import Client
-from django.utils import timezone
-from shop.models import Order, OrderLine, Product
-call_command("makemigrations", "shop", verbosity=0)
-call_command("check", fail_level="WARNING")
-call_command("migrate", verbosity=0)
-goods = [
-    Product.objects.create(title=title, price=price, category=category)
-    for title, price, category in [
-        ("Spaghetti", 2, "Food > Pasta"),
-        ("Best spaghetti", "2.60", "Food > Pasta"),
-        ("Tomato sauce", 3, "Food > Sauce"),
-        ("Soap", 1, "Home > Soap"),
-        ("Sponge", 1, "Home > Sponges"),
-    ]
-]
-for number in range(60):
-    user = User.objects.create(username=f"u{number}")
-    order = Order.objects.create(user=user, placed=timezone.now())
-    basket = [[goods[0], goods[2]], [goods[3], goods[4]], [goods[1]]][number % 3]
-    OrderLine.objects.bulk_create(OrderLine(order=order, product=one, price=one.price) for one in basket)
-call_command("ecomrec_train", publish=True, verbosity=0)
-print(Client().get("/product/1/").content.decode())
-"""
-
-
-@pytest.fixture
-def host_project(tmp_path):
-    """Builds a shop that has nothing of ours, adds the README's blocks, and gives its first product page."""
-
-    def build(settings, adapter, urls, template):
-        for name, text in {
-            "host_settings.py": HOST_SETTINGS.format(folder=str(tmp_path)) + settings,
-            "shop/__init__.py": "",
-            "shop/models.py": HOST_MODELS,
-            "shop/recommendations.py": adapter,
-            "urls.py": HOST_URLS + urls,
-            "templates/product.html": template,
-        }.items():
-            (tmp_path / name).parent.mkdir(exist_ok=True)
-            (tmp_path / name).write_text(text)
-        run = subprocess.run(
-            [sys.executable, "-c", HOST_STORY],
-            cwd=tmp_path,
-            env={**os.environ, "DJANGO_SETTINGS_MODULE": "host_settings", "PYTHONPATH": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert run.returncode == 0, run.stderr
-        return run.stdout
-
-    return build
-
-
-def test_the_ten_lines_of_the_readme_make_a_working_shop(host_project):
-    """A host project of the README's own blocks checks, migrates, trains, and shows an offer."""
-    settings, adapter, urls = code(ROOT / "README.md", "python")
-    (template,) = code(ROOT / "README.md", "django")
-    page = host_project(settings, adapter, urls, template)
-    assert "Tomato sauce" in page
-    assert "Best spaghetti" in page
-
-
-def test_the_adapter_of_the_readme_names_fields_that_exist():
-    adapter = code(ROOT / "README.md", "python")[1]
-    tree = ast.parse(adapter)
-    (call,) = [
-        node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "PurchaseLine"
-    ]
-    assert {keyword.arg for keyword in call.keywords} <= set(PurchaseLine._fields)
-    (catalog,) = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    named = {target.id for node in catalog.body if isinstance(node, ast.Assign) for target in node.targets}
-    methods = {node.name for node in catalog.body if isinstance(node, ast.FunctionDef)}
-    assert all(hasattr(Catalog, name) for name in named | methods)
+@every_page
+def test_every_name_that_an_example_imports_exists(page):
+    for source in code(page, "python"):
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("ecomrec_django"):
+                module = importlib.import_module(node.module)
+                for alias in node.names:
+                    assert hasattr(module, alias.name) or find_spec(f"{node.module}.{alias.name}"), alias.name

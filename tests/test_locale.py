@@ -99,7 +99,7 @@ def test_every_message_is_translated(language):
 
 
 @every_language
-def test_every_translation_keeps_what_is_no_language(language):
+def test_every_translation_keeps_placeholders(language):
     for key, message in messages_of(language).items():
         if not key:
             continue
@@ -121,7 +121,7 @@ def test_every_plural_has_as_many_forms_as_the_language(language):
 
 
 @every_language
-def test_what_is_compiled_is_what_is_written(language):
+def test_compiled_catalogues_are_up_to_date(language):
     written = {key: message.msgstr for key, message in messages_of(language).items()}
     found = compiled(language)
     # Some versions of msgfmt leave a date out of the header.
@@ -134,10 +134,20 @@ def test_what_is_compiled_is_what_is_written(language):
     ("orders", "said"),
     [(1, "在 1 笔订单中一起购买"), (214, "在 214 笔订单中一起购买"), (0, "经常一起购买")],
 )
-def test_a_block_speaks_the_visitors_language(host, request_, orders, said):
-    publish_offers({"bought_with": {"1": [Offer("2", 0.9, Reason.TOGETHER, 0, (orders, 60, 1.0, 9.0, 90.0, 0.0))]}})
+def test_a_block_speaks_the_visitors_language(integer_key_shop, http_request, orders, said):
+    publish_offers(
+        {
+            "bought_with": {
+                "1": [
+                    Offer(
+                        item="2", score=0.9, reason=Reason.TOGETHER, aisle=0, evidence=(orders, 60, 1.0, 9.0, 90.0, 0.0)
+                    )
+                ]
+            }
+        }
+    )
     with translation.override("zh-hans"):
-        html = Template("{% load ecomrec %}{% bought_with '1' %}").render(Context({"request": request_}))
+        html = Template("{% load ecomrec %}{% bought_with '1' %}").render(Context({"request": http_request}))
     assert "一起购买</h2>" in html
     assert f">{said}<" in html
     assert "ought together" not in html
@@ -166,9 +176,9 @@ def test_every_message_of_the_sources_is_in_the_english_catalogue():
         if "migrations" in path.parts:
             continue
         messages, names = said_in(path)
-        assert messages <= known, f"{path}: run makemessages"
+        assert messages <= known, f"{path}: update the catalogue as CONTRIBUTING.md says"
         # Under another name, makemessages would not see its messages.
         assert {name for name in names if "gettext" in name or name.startswith("_")} <= set(TRANSLATES)
     for path in sorted(LOCALE.parent.rglob("*.html")):
         translated = re.findall(r"""\{% translate (["'])(.*?)\1""", path.read_text())
-        assert {text for _, text in translated} <= known, f"{path}: run makemessages"
+        assert {text for _, text in translated} <= known, f"{path}: update the catalogue as CONTRIBUTING.md says"

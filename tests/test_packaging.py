@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import WORKER_LIBRARIES
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "ecomrec_django"
 # What has to come along beside Python code.
 DATA = [
     path
-    for folder in ("templates", "static", "locale", "migrations", "learning/sql")
+    for folder in ("templates", "static", "locale", "migrations", "learning/statistics/sql")
     for path in (PACKAGE / folder).rglob("*")
     if path.is_file() and path.suffix != ".pyc" and "__pycache__" not in path.parts
 ]
@@ -24,13 +26,18 @@ DATA = [
 USE = """
 import django
 from django.conf import settings
+from ecomrec_django.catalog.adapter import Catalog
+
+class Accounts(Catalog):
+    model, title, price_field, category = "auth.User", "username", None, None
+
 settings.configure(
     BASE_DIR={folder!r},
     SECRET_KEY="x",
     USE_TZ=True,
     INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "rest_framework", "ecomrec_django"],
     DATABASES={{"default": {{"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}}},
-    ECOMREC={{"CATALOG": "ecomrec_django.catalog.adapter.Catalog"}},
+    ECOMREC={{"CATALOG": Accounts}},
     ROOT_URLCONF="ecomrec_django.urls",
 )
 django.setup()
@@ -42,6 +49,32 @@ call_command("migrate", verbosity=0)
 call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 print(ecomrec_django.__file__)
 """
+
+# The settings of USE in a process that has what ``dependencies`` names, and none of what the extras do.
+BASE = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {missing!r}:
+            raise ModuleNotFoundError("No module named " + repr(name), name=name)
+sys.meta_path.insert(0, Missing())
+{use}
+from importlib import import_module
+import_module("ecomrec_django.urls")
+import_module("ecomrec_django.tasks")
+print(*{missing!r} & sys.modules.keys())
+"""
+EXTRAS = WORKER_LIBRARIES | {
+    "MySQLdb",
+    "PIL",
+    "celery",
+    "joblib",
+    "kombu",
+    "pandas",
+    "psycopg",
+    "redis",
+    "threadpoolctl",
+}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +89,7 @@ def wheel(tmp_path_factory):
 def test_the_wheel_holds_every_file_of_the_package(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {path.relative_to(ROOT).as_posix() for path in [*PACKAGE.rglob("*.py"), *DATA]} <= names
-    for folder in ("templates", "static", "locale", "migrations", "learning/sql"):
+    for folder in ("templates", "static", "locale", "migrations", "learning/statistics/sql"):
         assert any(name.startswith(f"ecomrec_django/{folder}/") for name in names), folder
 
 
@@ -81,7 +114,7 @@ def test_the_installed_wheel_sets_up_and_migrates(wheel, tmp_path):
     paths = sysconfig.get_paths(vars={"base": str(place), "platbase": str(place)})
     install = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel]
     subprocess.run(list(map(str, install)), check=True)
-    # The dependencies are those of this environment.
+    # The dependencies are those of this environment; what works without extras is tested below.
     Path(paths["purelib"], "dependencies.pth").write_text(sysconfig.get_paths()["purelib"])
     script = USE.format(folder=str(tmp_path))
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
@@ -90,3 +123,10 @@ def test_the_installed_wheel_sets_up_and_migrates(wheel, tmp_path):
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip().splitlines()[-1].startswith(str(place))
+
+
+def test_without_extras_it_sets_up_migrates_and_answers_urls(tmp_path):
+    script = BASE.format(missing=EXTRAS, use=USE.format(folder=str(tmp_path)))
+    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines()[-1] == ""

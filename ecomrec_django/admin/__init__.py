@@ -1,23 +1,25 @@
-"""The merchant's room in the stock admin: every class here is a plain ``ModelAdmin``, to be subclassed by a project."""
+"""The staff pages in the stock admin: every class is a plain ``ModelAdmin``, for a project to subclass."""
 
-from .behaviour import EventAdmin, ImpressionAdmin, VisitorAdmin
 from .catalog import CategoryAdmin, ItemAdmin
 from .decisions import DecisionAdmin
 from .earnings import EarningsAdmin
 from .erasures import ErasureAdmin
+from .events import EventAdmin, ImpressionAdmin, VisitorAdmin
 from .experiments import ExperimentAdmin
+from .imports import CheckpointAdmin, WaitingLineAdmin
 from .offer_lists import OfferListAdmin
 from .omissions import HeldEventAdmin, OmissionAdmin
 from .overrides import OverrideAdmin
-from .products import EcomrecProductAdminMixin
-from .queue import QueueAdmin
+from .product_mixin import EcomrecProductAdminMixin
 from .releases import ReleaseAdmin
+from .review_queue import QueueAdmin
 from .rules import RuleAdmin
-from .runs import TrainingRunAdmin
 from .segments import SegmentAdmin
+from .training_runs import TrainingRunAdmin
 
 __all__ = [
     "CategoryAdmin",
+    "CheckpointAdmin",
     "DecisionAdmin",
     "EarningsAdmin",
     "EcomrecProductAdminMixin",
@@ -36,4 +38,5 @@ __all__ = [
     "SegmentAdmin",
     "TrainingRunAdmin",
     "VisitorAdmin",
+    "WaitingLineAdmin",
 ]

@@ -1,4 +1,4 @@
-"""What the staff decided about offers, and the undoing of it."""
+"""The log of decisions about offers, and how to undo them."""
 
 from __future__ import annotations
 
@@ -10,49 +10,54 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from ..errors import DataError
+from ..merchandising import decisions
 from ..models import Decision, OfferList
-from ..pipeline import decisions
 from .base import ReadOnlyAdmin, strategy_label
-from .reviewing import may_review
+from .review_actions import may_review
 
-# Decisions about one list shown on its page.
+# Number of decisions shown on a list's page.
 LATEST = 6
 
 
-def decided_of(offer_list: OfferList) -> list[Decision]:
+def latest_decisions(offer_list: OfferList) -> list[Decision]:
     """The latest decisions about a list, newest first, in one query."""
-    found = Decision.objects.filter(
+    queryset = Decision.objects.filter(
         strategy=offer_list.strategy, anchor=offer_list.anchor_id, category=offer_list.category_id
     ).exclude(action=Decision.Action.HIDE_PAIR)
-    return list(_read(found).order_by("-pk")[:LATEST])
+    return list(_with_related(queryset).order_by("-pk")[:LATEST])
 
 
-def _read(found: QuerySet[Decision]) -> QuerySet[Decision]:
-    found = found.select_related("user", "undone_by", "anchor", "offer", "category")
-    return found.defer("anchor__description", "offer__description")
+def _with_related(queryset: QuerySet[Decision]) -> QuerySet[Decision]:
+    queryset = queryset.select_related("user", "undone_by", "anchor", "offer", "category")
+    return queryset.defer("anchor__description", "offer__description")
 
 
 @admin.register(Decision)
 class DecisionAdmin(ReadOnlyAdmin):
-    list_display = ("time", "action", "beside", "offer", "strategy_name", "user", "note", "undone", "undone_by")
+    """The log of decisions, which can be undone from the latest on."""
+
+    list_display = ("time", "action", "shown_with", "offer", "strategy_name", "user", "note", "undone_at", "undone_by")
     list_display_links = ("time",)
     list_filter = ("action",)
     ordering = ("-pk",)
     sortable_by = ()
-    empty_hint = _("Nothing was decided yet: open the lists to review.")
-    fields = ("action", "strategy", "anchor", "category", "offer", "user", "time", "note", "undone", "undone_by")
+    empty_hint = _("No decisions yet. Open the review queue to start.")
+    fields = ("action", "strategy", "anchor", "category", "offer", "user", "time", "note", "undone_at", "undone_by")
     actions = ("undo",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Decision]:
-        return _read(super().get_queryset(request))
+        """Decisions with their related rows, in one query."""
+        return _with_related(super().get_queryset(request))
 
     def has_review_permission(self, request: HttpRequest) -> bool:
+        """Who may undo."""
         return may_review(request.user)
 
     @admin.action(description=_("Undo the selected decisions"), permissions=["review"])
     def undo(self, request: HttpRequest, queryset: QuerySet[Decision]) -> None:
+        """Undo the selected decisions, the latest first."""
         undone = 0
-        # The latest first, so that earlier ones about the same list may follow.
+        # The latest first, since a decision can only be undone before earlier ones about the same list.
         for decision in queryset.order_by("-pk"):
             try:
                 decisions.undo(request.user, decision)
@@ -62,12 +67,14 @@ class DecisionAdmin(ReadOnlyAdmin):
         if undone:
             messages.success(request, _("Undone: %(count)s.") % {"count": undone})
 
-    @admin.display(description=_("beside"))
-    def beside(self, decision: Any) -> str:
+    @admin.display(description=_("shown with"))
+    def shown_with(self, decision: Any) -> str:
+        """The owner of the list: an item, a category, or a pair of categories."""
         if decision.action == Decision.Action.HIDE_PAIR:
-            return f"{decision.before.get('beside', '')} ↛ {decision.category}"
+            return f"{decision.previous_state.get('anchor_category', '')} ↛ {decision.category}"
         return str(decision.anchor or decision.category or "–")
 
     @admin.display(description=_("strategy"))
     def strategy_name(self, decision: Decision) -> str:
+        """The label of the strategy."""
         return strategy_label(decision.strategy) if decision.strategy else "–"

@@ -1,4 +1,4 @@
-"""What offers earned: one page of figures, with its charts and its file."""
+"""The earnings page: figures, charts and a CSV file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ..api.reports import csv_response
-from ..insights.daily import BANDS
-from ..insights.earnings import DIMENSIONS, Line, Totals, exposure, latest, report, totals
+from ..insights.csv_export import csv_response
+from ..insights.daily_figures import BANDS
+from ..insights.earnings import DIMENSIONS, EarningsLine, EarningsTotals, exposure, latest, report, totals
 from ..models import DailyFigure, Experiment, Impression
 from .base import ReadOnlyAdmin, strategy_label
-from .charts import CHART_MEDIA, Cell, Chart, Column, Row
+from .components.charts import CHART_MEDIA, Cell, Chart, Column, Row
+from .components.evidence import percent_text
 
 PERIODS = (7, 28, 90, 365)
 LABELS = {
@@ -32,21 +33,22 @@ LABELS = {
     "day": _("day"),
 }
 SPREAD = {"category": _("Category"), "brand": _("Brand"), "price": _("Price"), "newness": _("Newness")}
-# Rows of each property that are listed.
+# Rows listed per dimension.
 LISTED = 12
 
 
 @admin.register(DailyFigure)
 class EarningsAdmin(ReadOnlyAdmin):
-    """Registered for the rows of days, of which it shows sums alone."""
+    """Registered for daily figures, of which it shows sums."""
 
     def get_urls(self) -> list[URLPattern]:
+        """The stock pages, preceded by additional ones."""
         download = path("csv/", self.admin_site.admin_view(self.csv_view), name="ecomrec_dailyfigure_csv")
         return [download, *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """What offers earned in a period, by one property."""
-        days, by = self._asked(request)
+        """Earnings in a period, by one dimension."""
+        days, by = self._query(request)
         since, until = latest(days, timezone.localdate())
         lines = [_labelled(line, by) for line in report(since, until, by)]
         daily = [_labelled(line, "day") for line in (lines if by == "day" else report(since, until, "day"))]
@@ -62,7 +64,7 @@ class EarningsAdmin(ReadOnlyAdmin):
             "cards": _cards(daily, shop),
             "table": earnings_table(lines, LABELS[by]),
             "charts": day_charts(daily) if len(daily) > 1 else [],
-            "spread": _spread(exposure(since, until)),
+            "spread": _exposure_tables(exposure(since, until)),
             "incremental": _incremental(),
             "hint": None if daily else _hint(),
             "media": self.media + CHART_MEDIA,
@@ -71,53 +73,64 @@ class EarningsAdmin(ReadOnlyAdmin):
 
     def csv_view(self, request: HttpRequest) -> HttpResponse:
         """The same lines as a file."""
-        days, by = self._asked(request)
+        days, by = self._query(request)
         since, until = latest(days, timezone.localdate())
         lines = [_labelled(line, by) for line in report(since, until, by)]
         return csv_response(lines, f"{by}-{since}-{until}.csv")
 
-    def _asked(self, request: HttpRequest) -> tuple[int, str]:
+    def _query(self, request: HttpRequest) -> tuple[int, str]:
         if not self.has_view_permission(request):
             raise PermissionDenied
         days, by = request.GET.get("days", ""), request.GET.get("by", "")
         return (int(days) if days in map(str, PERIODS) else 28), (by if by in DIMENSIONS else DIMENSIONS[0])
 
 
-def _labelled(line: Line, by: str) -> Line:
+def _labelled(line: EarningsLine, by: str) -> EarningsLine:
     return replace(line, label=strategy_label(line.value)) if by == "strategy" else line
 
 
-def _cards(daily: list[Line], shop: Totals) -> list[tuple[Any, str, Any]]:
-    """The figures of the whole period: what they are called, what they are, and what they mean."""
+def _cards(daily: list[EarningsLine], shop: EarningsTotals) -> list[tuple[Any, str, Any]]:
+    """The figures of the whole period: label, value and explanation."""
     revenue, shown = sum(line.revenue for line in daily), sum(line.impressions for line in daily)
     clicks = sum(line.clicks for line in daily)
     share = 100 * revenue / shop.revenue if shop.revenue > 0 else None
     return [
-        (_("Seen"), number_format(shown, 0, force_grouping=True), _("Offers that came into view.")),
-        (_("Clicked"), percent(clicks / shown if shown else None), _("Of the offers seen.")),
-        (_("Orders with offers"), number_format(shop.touched_orders, 0, force_grouping=True), _("Each order once.")),
-        (_("Attributed revenue"), money(revenue), _("Of what was bought after its offer was clicked or seen.")),
-        (_("Share of all revenue"), "–" if share is None else f"{number_format(share, 1)} %", _("Attributed, of all.")),
+        (_("Impressions"), number_format(shown, 0, force_grouping=True), _("Offers that came into view.")),
+        (_("Click rate"), percent(clicks / shown if shown else None), _("Clicks per impression.")),
         (
-            _("Mean order"),
+            _("Orders with offers"),
+            number_format(shop.touched_orders, 0, force_grouping=True),
+            _("Each order is counted once."),
+        ),
+        (_("Attributed revenue"), money(revenue), _("From products bought after their offer was clicked or seen.")),
+        (
+            _("Share of total revenue"),
+            "–" if share is None else percent_text(number_format(share, 1)),
+            _("Attributed revenue as a share of all revenue."),
+        ),
+        (
+            _("Average order value"),
             f"{money(shop.average_with)} / {money(shop.average_without)}",
-            _("With offers in it, and without. Who buys more also sees more offers: this is no effect."),
+            _(
+                "With and without offers. Shoppers who buy more also see more offers, so the difference is not "
+                "caused by the offers."
+            ),
         ),
     ]
 
 
-def earnings_table(lines: list[Line], label: Any) -> Chart:
-    """One row for each value."""
+def earnings_table(lines: list[EarningsLine], label: Any) -> Chart:
+    """One row per value of the dimension."""
     columns = [
         Column(str(label).capitalize()),
-        Column(gettext("Seen")),
+        Column(gettext("Impressions")),
         Column(gettext("Clicks")),
-        Column(gettext("Clicked"), note=gettext("With its interval, which holds the true share in 95 of 100 cases.")),
-        Column(gettext("In cart")),
+        Column(gettext("Click rate"), note=gettext("With its 95 percent confidence interval.")),
+        Column(gettext("Added to cart")),
         Column(gettext("Orders")),
         Column(gettext("Attributed revenue")),
         Column(gettext("Margin")),
-        Column(gettext("Mean order")),
+        Column(gettext("Average order value")),
     ]
     rows = []
     for line in lines:
@@ -135,46 +148,48 @@ def earnings_table(lines: list[Line], label: Any) -> Chart:
                 ],
             )
         )
-    return Chart("table", gettext("What offers earned"), columns, rows)
+    return Chart(kind="table", caption=gettext("Earnings from offers"), columns=columns, rows=rows)
 
 
-def day_charts(daily: list[Line]) -> list[Chart]:
-    """Attributed revenue and the share of offers clicked, day by day."""
+def day_charts(daily: list[EarningsLine]) -> list[Chart]:
+    """Attributed revenue and click rate by day."""
 
     def lines(caption: str, series: str, value: Any, text: Any) -> Chart:
         rows = [
             Row(_day(line), [Cell(text(value(line)), None if value(line) is None else float(value(line)))])
             for line in daily
         ]
-        return Chart("lines", caption, [Column(gettext("Day")), Column(series, drawn=True)], rows)
+        return Chart(
+            kind="lines", caption=caption, columns=[Column(gettext("Day")), Column(series, drawn=True)], rows=rows
+        )
 
     return [
         lines(gettext("Attributed revenue by day"), gettext("Attributed revenue"), lambda line: line.revenue, money),
-        lines(gettext("Clicks of offers seen, by day"), gettext("Clicked"), lambda line: line.ctr, percent),
+        lines(gettext("Click rate by day"), gettext("Click rate"), lambda line: line.ctr, percent),
     ]
 
 
-def _day(line: Line) -> str:
+def _day(line: EarningsLine) -> str:
     return date_format(date.fromisoformat(line.value), "SHORT_DATE_FORMAT")
 
 
-def _spread(found: dict[str, list[tuple[str, int, float]]]) -> list[tuple[Any, list[tuple[str, str, int]]]]:
-    """How impressions spread: (property, [(value, share in words, percent)]), and the evenness of items last."""
-    said = []
+def _exposure_tables(shares: dict[str, list[tuple[str, int, float]]]) -> list[tuple[Any, list[tuple[str, str, int]]]]:
+    """Shares of impressions: (label, [(value, share as text, percent)]) by dimension, then the Gini coefficient."""
+    tables = []
     for name, label in SPREAD.items():
-        if name in found:
-            rows = [(_value(name, value), percent(share), round(100 * share)) for value, _many, share in found[name]]
-            said.append((label, rows[:LISTED]))
-    if "gini" in found:
-        figure = found["gini"][0][2]
-        row = (gettext("Gini, 0 even – 1 all on one"), number_format(figure, 2), round(100 * figure))
-        said.append((_("Evenness over items"), [row]))
-    return said
+        if name in shares:
+            rows = [(_value(name, value), percent(share), round(100 * share)) for value, _count, share in shares[name]]
+            tables.append((label, rows[:LISTED]))
+    if "gini" in shares:
+        figure = shares["gini"][0][2]
+        row = (gettext("Gini (0: evenly spread, 1: all on one item)"), number_format(figure, 2), round(100 * figure))
+        tables.append((_("Spread over items"), [row]))
+    return tables
 
 
 def _value(name: str, value: str) -> str:
     if name == "newness":
-        return gettext("new within 30 days") if value == "new" else gettext("known for longer")
+        return gettext("added in the last 30 days") if value == "new" else gettext("older")
     if not value:
         return gettext("unknown")
     if name == "price":
@@ -185,30 +200,32 @@ def _value(name: str, value: str) -> str:
 
 
 def _incremental() -> list[Experiment]:
-    """Experiments with a holdout, whose figures say what offers brought that would not have come without."""
+    """Experiments with a holdout, which measure incremental revenue."""
     return [
-        one
-        for one in Experiment.objects.exclude(status=Experiment.Status.DRAFT)[:10]
-        if one.results.get("incremental", {}).get("mean") is not None
+        experiment
+        for experiment in Experiment.objects.exclude(status=Experiment.Status.DRAFT)[:10]
+        if experiment.results.get("incremental", {}).get("mean") is not None
     ]
 
 
 def _hint() -> str:
     if Impression.objects.exists():
-        return gettext("Offers were seen, and not counted yet: run “manage.py ecomrec_measure”, once an hour.")
+        return gettext("Offers have been seen but not counted yet. Run “manage.py ecomrec_measure” once an hour.")
     return gettext(
-        "No offer was seen yet. Put {% ecomrec_scripts %} into your pages, so that they report what came into view; "
-        "only shoppers who agreed are counted."
+        "No offers have been seen yet. Add {% ecomrec_scripts %} to your pages so that they report impressions; "
+        "only shoppers who have given consent are counted."
     )
 
 
 def money(amount: Any) -> str:
-    # What is not rounded would be cut.
+    """An amount with two decimals in the user's language; "–" for None."""
+    # Rounded, since number_format would truncate it.
     return "–" if amount is None else number_format(round(amount, 2), 2, force_grouping=True)
 
 
 def percent(share: float | None) -> str:
-    return "–" if share is None else f"{number_format(100 * share, 2)} %"
+    """A share with two decimals in the user's language; "–" for None."""
+    return "–" if share is None else percent_text(number_format(100 * share, 2))
 
 
 def _span(interval: tuple[float, float]) -> str:

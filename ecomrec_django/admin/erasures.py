@@ -1,4 +1,4 @@
-"""Receipts of those who were forgotten. Nothing here names a person."""
+"""Receipts of erasures, which name no person."""
 
 from __future__ import annotations
 
@@ -12,26 +12,29 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models import Erasure
 from .base import ReadOnlyAdmin
-from .runs import figure_table
+from .training_runs import figure_table
 
 
 @admin.register(Erasure)
 class ErasureAdmin(ReadOnlyAdmin):
+    """Erasure requests, and the rows that each removed."""
+
     list_display = ("receipt", "time", "completed", "rows")
     ordering = ("-pk",)
     sortable_by = ()
     search_fields = ("receipt__exact",)
-    search_note = _("The whole receipt")
-    empty_hint = _("Nobody has asked to be forgotten yet.")
+    search_note = _("The complete receipt")
+    empty_hint = _("No erasure requests yet.")
     fields = ("receipt", "time", "completed", "figures")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Erasure]:
-        """Without the rows that only bar the further keys of somebody who has a receipt."""
-        return super().get_queryset(request).exclude(removed={})
+        """Erasures without the rows for additional keys of a person who has a receipt."""
+        return super().get_queryset(request).exclude(removed_rows={})
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Erasure], search_term: str
     ) -> tuple[QuerySet[Erasure], bool]:
+        """By the complete receipt."""
         text = search_term.strip()
         if not text:
             return queryset, False
@@ -42,8 +45,10 @@ class ErasureAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("rows removed"))
     def rows(self, erasure: Erasure) -> int:
-        return sum(erasure.removed.values())
+        """Total number of rows removed."""
+        return sum(erasure.removed_rows.values())
 
     @admin.display(description=_("removed"))
     def figures(self, erasure: Erasure) -> SafeString:
-        return figure_table(erasure.removed)
+        """Rows removed by table."""
+        return figure_table(erasure.removed_rows)

@@ -1,4 +1,4 @@
-"""Experiments: drafted, started and ended by hand, with what they have shown so far."""
+"""Experiments: drafted, started and ended by staff, with their results so far."""
 
 from __future__ import annotations
 
@@ -20,22 +20,26 @@ from django.utils.translation import gettext_lazy as _
 from ..conf import conf
 from ..errors import DataError, EcomrecError
 from ..insights import experiments
-from ..learning.experiments import ALPHA, MISMATCH
+from ..learning.evaluation.ab_tests import ALPHA, MISMATCH
 from ..models import Arm, Experiment
 from ..serving.variants import OPTIONS, Variant
 from .base import EcomrecAdmin
-from .charts import CHART_MEDIA, Cell, Chart, Column, Row, mapping, number
+from .components.charts import CHART_MEDIA, Cell, Chart, Column, Row, mapping, number
 from .earnings import money
 
 
 class ExperimentForm(forms.ModelForm):
+    """An experiment on one of the slots of the settings."""
+
     slot = forms.ChoiceField(label=_("Slot"))
     holdout = forms.FloatField(
         label=_("Holdout"),
         min_value=0,
         max_value=0.5,
         initial=0.1,
-        help_text=_("Share of visitors who see no offers in the slot, 0 to 0.5: what everything is measured against."),
+        help_text=_(
+            "Share of visitors who see no offers in this slot, from 0 to 0.5. All results are measured against them."
+        ),
     )
 
     class Meta:
@@ -45,20 +49,24 @@ class ExperimentForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields.get("slot")
-        # Absent on a page that may only be looked at.
+        # Absent on read-only pages.
         if isinstance(field, forms.ChoiceField):
             names = list(dict.fromkeys([*conf.SLOTS, *filter(None, [self.instance.slot])]))
             field.choices = [(name, name) for name in names]
 
 
 class ArmForm(forms.ModelForm):
+    """An arm, whose options are validated as the slot reads them."""
+
     weight = forms.FloatField(label=_("Weight"), min_value=0, max_value=1_000, initial=1.0)
 
     class Meta:
         model = Arm
         fields = ("name", "options", "weight")
         widgets = {"options": forms.Textarea(attrs={"rows": 2, "cols": 50})}
-        help_texts = {"options": _("As JSON, of: {names}. An arm without any is the slot as it is.")}
+        help_texts = {
+            "options": _("JSON object with any of: {names}. An arm without options shows the slot unchanged.")
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -67,32 +75,39 @@ class ArmForm(forms.ModelForm):
             self.fields["options"].help_text = str(self.fields["options"].help_text).format(names=", ".join(OPTIONS))
 
     def clean_options(self) -> dict[str, Any]:
+        """A JSON object of known options."""
         options = self.cleaned_data["options"] or {}
         if not isinstance(options, dict):
-            raise forms.ValidationError(_('Give an object, such as {"limit": 6}.'))
+            raise forms.ValidationError(_('Enter a JSON object such as {"limit": 6}.'))
         try:
-            Variant(()).changed(options)
+            Variant().changed(options)
         except DataError as error:
             raise forms.ValidationError(str(error)) from error
         return options
 
 
 class ArmInline(admin.TabularInline):
+    """The arms with offers; they are fixed once the experiment has started."""
+
     model = Arm
     form = ArmForm
     extra = 2
     fields = ("name", "options", "weight")
 
     def get_queryset(self, request: HttpRequest) -> Any:
+        """All arms but the holdout."""
         return super().get_queryset(request).filter(is_holdout=False)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """While the experiment is a draft."""
         return _is_draft(obj) and super().has_change_permission(request, obj)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """While the experiment is a draft."""
         return _is_draft(obj) and super().has_add_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """While the experiment is a draft."""
         return _is_draft(obj) and super().has_delete_permission(request, obj)
 
 
@@ -102,6 +117,8 @@ def _is_draft(experiment: Experiment | None) -> bool:
 
 @admin.register(Experiment)
 class ExperimentAdmin(EcomrecAdmin):
+    """Drafts, running experiments with their results, and ended ones."""
+
     form = ExperimentForm
     inlines = (ArmInline,)
     list_display = ("name", "slot", "state", "mode", "objective", "holdout", "started", "ended")
@@ -110,10 +127,11 @@ class ExperimentAdmin(EcomrecAdmin):
     sortable_by = ()
     fields = ("name", "slot", "mode", "objective", "holdout")
     change_form_template = "admin/ecomrec/experiment/change_form.html"
-    empty_hint = _("No experiments: add one to learn what your offers bring, and which way of offering brings more.")
+    empty_hint = _("No experiments yet. Add one to learn what your offers bring in and which variant performs better.")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Experiment | None = None) -> Any:
-        # What runs, or has run, means what it meant when it was started.
+        """All fields except the name, once it has started."""
+        # A started experiment keeps the meaning that it had at its start.
         return () if _is_draft(obj) else ("slot", "mode", "objective", "holdout")
 
     def has_run_permission(self, request: HttpRequest) -> bool:
@@ -121,16 +139,18 @@ class ExperimentAdmin(EcomrecAdmin):
         return request.user.has_perm("ecomrec.run_experiment")
 
     def get_urls(self) -> list[URLPattern]:
-        acts = {"start": self.start_view, "end": self.end_view, "switch": self.switch_view}
-        own = [
+        """The stock pages, preceded by additional ones."""
+        views = {"start": self.start_view, "end": self.end_view, "switch": self.switch_view}
+        action_urls = [
             path(f"<path:object_id>/{name}/", self.admin_site.admin_view(view), name=f"ecomrec_experiment_{name}")
-            for name, view in acts.items()
+            for name, view in views.items()
         ]
-        return [*own, *super().get_urls()]
+        return [*action_urls, *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        """The form with results and the buttons that apply."""
         experiment = self.get_object(request, unquote(object_id))
         context: dict[str, Any] = {}
         if experiment is not None and self.has_view_permission(request, experiment):
@@ -142,7 +162,7 @@ class ExperimentAdmin(EcomrecAdmin):
                 "experiment": experiment,
                 "can_start": may_run and experiment.status == Experiment.Status.DRAFT,
                 "can_end": may_run and running,
-                "can_switch": may_run and running and not experiment.settled,
+                "can_switch": may_run and running and not experiment.conclusion,
                 "results": results,
                 "broken": broken is not None and broken < MISMATCH,
                 "tables": [arms_table(results), outcomes_chart(results)] if results else [],
@@ -152,17 +172,19 @@ class ExperimentAdmin(EcomrecAdmin):
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
     def start_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Start a draft."""
         return self._act(request, object_id, experiments.start, gettext("Started"))
 
     def end_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """End a running experiment."""
         return self._act(request, object_id, experiments.end, gettext("Ended"))
 
     def switch_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show one arm alone, once there is enough to judge it by."""
+        """Show only one arm, once there is enough evidence about it."""
 
         def switch(experiment: Experiment) -> None:
-            asked = request.POST.get("arm", "")
-            arm = experiment.arms.filter(pk=asked).first() if asked.isascii() and asked.isdigit() else None
+            pk = request.POST.get("arm", "")
+            arm = experiment.arms.filter(pk=pk).first() if pk.isascii() and pk.isdigit() else None
             if arm is None:
                 raise DataError(gettext("There is no such arm."))
             experiments.switch(experiment, arm)
@@ -188,17 +210,18 @@ class ExperimentAdmin(EcomrecAdmin):
 
     @admin.display(description=_("status"))
     def state(self, experiment: Experiment) -> SafeString | str:
+        """The status as a badge."""
         if experiment.status == Experiment.Status.RUNNING:
             return format_html('<span class="ecomrec-badge ecomrec-done">{}</span>', experiment.get_status_display())
         return experiment.get_status_display()
 
 
 def arms_table(results: dict[str, Any]) -> Chart:
-    """What each arm's offers were credited with."""
+    """Results attributed to the offers of each arm."""
     columns = [
         Column(gettext("Arm")),
         Column(gettext("Visitors")),
-        Column(gettext("Days"), note=gettext("A visitor on one day.")),
+        Column(gettext("Visitor-days"), note=gettext("One visitor on one day.")),
         Column(gettext("Clicks")),
         Column(gettext("Orders")),
         Column(gettext("Attributed revenue")),
@@ -208,25 +231,27 @@ def arms_table(results: dict[str, Any]) -> Chart:
         Row(
             _named(row),
             [
-                *(Cell(number_format(int(row.get(name, 0)), 0, force_grouping=True)) for name in COUNTED),
+                *(Cell(number_format(int(row.get(name, 0)), 0, force_grouping=True)) for name in COUNT_COLUMNS),
                 *(Cell(money(row.get(name, 0))) for name in ("revenue", "margin")),
             ],
         )
         for row in results.get("arms", [])
     ]
-    return Chart("table", gettext("What was credited to each arm's offers"), columns, rows)
+    return Chart(kind="table", caption=gettext("Attributed results by arm"), columns=columns, rows=rows)
 
 
-COUNTED = ("visitors", "days", "clicks", "orders")
+COUNT_COLUMNS = ("visitors", "days", "clicks", "orders")
 
 
 def outcomes_chart(results: dict[str, Any]) -> Chart:
-    """What visitors of each arm spent in all, with its interval, and against the others."""
+    """Total spend per visitor of each arm with its interval, compared with no offers and with the first arm."""
     columns = [
         Column(gettext("Arm")),
-        Column(gettext("Spent a visitor"), drawn=True, note=gettext("In all, whether or not an offer led to it.")),
-        Column(gettext("Against no offers")),
-        Column(gettext("Against the first arm")),
+        Column(
+            gettext("Spend per visitor"), drawn=True, note=gettext("Total spend, whether or not an offer led to it.")
+        ),
+        Column(gettext("vs no offers")),
+        Column(gettext("vs first arm")),
     ]
     rows = []
     for row in results.get("arms", []):
@@ -243,7 +268,7 @@ def outcomes_chart(results: dict[str, Any]) -> Chart:
                 ],
             )
         )
-    return Chart("bars", gettext("What visitors spent, by the arm that they saw"), columns, rows)
+    return Chart(kind="bars", caption=gettext("Spend per visitor by arm"), columns=columns, rows=rows)
 
 
 def _named(row: dict[str, Any]) -> str:
@@ -251,16 +276,16 @@ def _named(row: dict[str, Any]) -> str:
     return gettext("%(name)s (holdout)") % {"name": name} if row.get("holdout") else name
 
 
-def _against(found: Any) -> str:
-    """A difference with its interval that holds however often it is looked at."""
-    found = mapping(found)
-    mean, low, high, p = (number(found.get(name)) for name in ("mean", "low", "high", "p"))
+def _against(difference: Any) -> str:
+    """A difference with its always-valid interval."""
+    difference = mapping(difference)
+    mean, low, high, p = (number(difference.get(name)) for name in ("mean", "low", "high", "p"))
     if mean is None:
         return "–"
     if low is None or high is None:
-        return gettext("too few visitors yet")
-    sure = gettext("sure") if p is not None and p < ALPHA else gettext("not sure")
-    return f"{_signed(mean)} ({_signed(low)} … {_signed(high)}), {sure}"
+        return gettext("not enough visitors yet")
+    significance = gettext("significant") if p is not None and p < ALPHA else gettext("not significant")
+    return f"{_signed(mean)} ({_signed(low)} … {_signed(high)}), {significance}"
 
 
 def _signed(amount: float) -> str:
@@ -268,31 +293,31 @@ def _signed(amount: float) -> str:
 
 
 def policies(experiment: Experiment, results: dict[str, Any]) -> list[dict[str, Any]]:
-    """Of each arm with offers: what showing it alone would have earned, and whether that can be said."""
-    told = mapping(results.get("policies"))
-    found = []
+    """Off-policy estimates of each arm with offers, or why there is none."""
+    estimates_by_arm = mapping(results.get("policies"))
+    arms = []
     for row in results.get("arms", []):
-        policy = mapping(told.get(str(row.get("arm"))))
+        policy = mapping(estimates_by_arm.get(str(row.get("arm"))))
         if row.get("holdout") or not policy:
             continue
         estimates = [
             (label, mapping(policy[name]))
             for name, label in (
-                ("doubly_robust", gettext("by a model and what was seen")),
-                ("snips", gettext("by what was seen")),
+                ("doubly_robust", gettext("estimated with a model")),
+                ("snips", gettext("estimated from exposures alone")),
             )
             if name in policy
         ]
-        found.append(
+        arms.append(
             {
                 "arm": row.get("arm"),
                 "name": row.get("name"),
                 "refused": policy.get("refused", ""),
                 "estimates": [
-                    f"{number_format(one['value'], 4)} ({number_format(one['low'], 4)} … "
-                    f"{number_format(one['high'], 4)}), {label}"
-                    for label, one in estimates
+                    f"{number_format(estimate['value'], 4)} ({number_format(estimate['low'], 4)} … "
+                    f"{number_format(estimate['high'], 4)}), {label}"
+                    for label, estimate in estimates
                 ],
             }
         )
-    return found
+    return arms

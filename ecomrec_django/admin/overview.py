@@ -1,8 +1,9 @@
-"""The overview: whether everything runs, what to do next, and what offers bring."""
+"""The overview page: health, next steps and earnings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest
@@ -11,21 +12,26 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ..insights.earnings import Line, latest, report, totals
-from ..insights.health import COUNTED, Health, Readiness, health
+from ..insights.earnings import EarningsLine, latest, report, totals
+from ..insights.health import MAX_COUNT, Health, Readiness, health
 from ..models import Omission, Segment, TrainingRun
 from .base import strategy_label
-from .charts import Cell, Chart, Column, Row
+from .components.charts import Cell, Chart, Column, Row
+from .components.evidence import format_number
 from .earnings import day_charts, money, percent
-from .evidence import rounded
 
 DAYS = 28
 SEGMENTS = 6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Mark:
-    """One line of health. ``state``: "good", "weak", "bad" or "" where it is neither; ``url``: name of a page."""
+    """One line of the health section.
+
+    label, text, note: as shown
+    state: "good", "weak", "bad" or empty
+    url: name of the page it links to
+    """
 
     label: str
     text: str
@@ -35,91 +41,118 @@ class Mark:
 
 
 def overview_page(request: HttpRequest) -> dict[str, Any]:
-    """The context of the page: each part for those who may see the pages that it sums up."""
-    found = health()
+    """The context of the page; sections are limited to users who may view the pages behind them."""
+    summary = health()
     context: dict[str, Any] = {
         "title": _("Overview"),
-        "steps": _steps(found),
-        "marks": _marks(found),
-        "readiness": [(strategy_label(one.strategy), one, _readiness_said(one)) for one in found.readiness],
-        "left_out": [(Omission.Reason(reason).label, rounded(count, 0)) for reason, count in found.left_out],
+        "steps": _steps(summary),
+        "marks": _marks(summary),
+        "readiness": [(strategy_label(row.strategy), row, _readiness_label(row)) for row in summary.readiness],
+        "omitted": [(Omission.Reason(reason).label, format_number(count, 0)) for reason, count in summary.omitted],
     }
     if request.user.has_perm("ecomrec.view_dailyfigure"):
-        context |= _earned()
+        context |= _earnings()
     if request.user.has_perm("ecomrec.view_segment"):
         context["segments"] = (
-            Segment.objects.filter(size__gt=0).only("name", "described", "size").order_by("-size")[:SEGMENTS]
+            Segment.objects.filter(size__gt=0).only("name", "description", "size").order_by("-size")[:SEGMENTS]
         )
     return context
 
 
-def _steps(found: Health) -> list[str]:
-    """What to do next, until shoppers see offers."""
+def _steps(summary: Health) -> list[str]:
+    """Next steps, until shoppers see offers."""
     steps = []
-    if not found.items:
-        steps.append(_("Nothing has been read from the shop yet: run “manage.py ecomrec_sync”."))
-    if found.items and not found.events:
-        steps.append(_("No event was recorded yet: add the middleware, and import orders by a training."))
-    if found.items and found.trained is None:
-        steps.append(_("Nothing was learned yet: run “manage.py ecomrec_train --publish”."))
-    if found.newest is not None and found.newest.refused:
-        steps.append(_("%(release)s was refused by its evaluation: open it to read why.") % {"release": found.newest})
-    elif found.newest is not None:
+    if not summary.items:
+        steps.append(_("The catalog has not been synced yet. Run “manage.py ecomrec_sync”."))
+    if summary.items and not summary.events:
+        steps.append(_("No events recorded yet. Add the middleware; each training imports orders."))
+    if summary.items and summary.trained is None:
+        steps.append(_("Nothing has been trained yet. Run “manage.py ecomrec_train --publish”."))
+    held_back = next(
+        (each for each in (summary.newest, summary.published) if each is not None and each.held_back), None
+    )
+    if held_back is not None:
+        names = ", ".join(strategy_label(verdict.strategy) for verdict in held_back.held_back)
         steps.append(
-            _("%(release)s waits to be published: review its lists, then publish it.") % {"release": found.newest}
+            _("%(release)s holds back: %(strategies)s. Open it to see why.")
+            % {"release": held_back, "strategies": names}
         )
-    if found.to_review:
+    elif summary.newest is not None:
         steps.append(
-            ngettext("%(count)s list is to be reviewed.", "%(count)s lists are to be reviewed.", found.to_review)
-            % {"count": _at_most(found.to_review)}
+            _("%(release)s is ready to publish. Review its lists, then publish it.") % {"release": summary.newest}
+        )
+    if summary.to_review:
+        steps.append(
+            ngettext("%(count)s list needs review.", "%(count)s lists need review.", summary.to_review)
+            % {"count": _at_most(summary.to_review)}
         )
     return steps
 
 
 def _at_most(count: int) -> str:
-    return f"{rounded(count, 0)}+" if count >= COUNTED else rounded(count, 0)
+    return f"{format_number(count, 0)}+" if count >= MAX_COUNT else format_number(count, 0)
 
 
-def _marks(found: Health) -> list[Mark]:
-    run = found.trained
+def _marks(summary: Health) -> list[Mark]:
+    run = summary.trained
     failed = run is not None and run.status == TrainingRun.Status.FAILED
     marks = [
-        Mark(_("Catalog read"), _ago(found.synced), _fresh(found.synced, days=1), "admin:ecomrec_item_changelist"),
         Mark(
-            _("Last training"),
-            _("failed") if failed else _ago(run.finished or run.started if run is not None else None),
-            "bad" if failed else _fresh(run.started if run is not None else None, days=7),
-            "admin:ecomrec_trainingrun_changelist",
-            run.message if failed and run is not None else "",
+            label=_("Catalog sync"),
+            text=_ago(summary.synced),
+            state=_fresh(summary.synced, days=1),
+            url="admin:ecomrec_item_changelist",
         ),
         Mark(
-            _("Published"),
-            str(found.published) if found.published is not None else _("nothing"),
-            "good" if found.published is not None else "bad",
-            "admin:ecomrec_release_changelist",
+            label=_("Last training"),
+            text=_("failed") if failed else _ago(run.finished or run.started if run is not None else None),
+            state="bad" if failed else _fresh(run.started if run is not None else None, days=7),
+            url="admin:ecomrec_trainingrun_changelist",
+            note=run.message if failed and run is not None else "",
         ),
-        _activity(found),
-        Mark(_("Lists to review"), _at_most(found.to_review), "", "admin:ecomrec_reviewlist_changelist"),
+        Mark(
+            label=_("Published"),
+            text=str(summary.published) if summary.published is not None else _("nothing"),
+            state="good" if summary.published is not None else "bad",
+            url="admin:ecomrec_release_changelist",
+        ),
+        _activity(summary),
+        Mark(
+            label=_("Review queue"),
+            text=_at_most(summary.to_review),
+            state="",
+            url="admin:ecomrec_reviewlist_changelist",
+        ),
     ]
-    if found.held:
+    if summary.held:
         marks.append(
             Mark(
-                _("Events that wait for a product"), _at_most(found.held), "weak", "admin:ecomrec_heldevent_changelist"
+                label=_("Events waiting for a product"),
+                text=_at_most(summary.held),
+                state="weak",
+                url="admin:ecomrec_heldevent_changelist",
             )
         )
-    if found.queue is not None:
-        text = _("Redis does not answer") if found.queue < 0 else rounded(found.queue, 0)
-        state = "bad" if found.queue < 0 else "good" if found.queue < 10_000 else "weak"
-        marks.append(Mark(_("Events waiting in Redis"), text, state))
+    if summary.queue is not None:
+        text = _("Redis is not responding") if summary.queue < 0 else format_number(summary.queue, 0)
+        state = "bad" if summary.queue < 0 else "good" if summary.queue < 10_000 else "weak"
+        marks.append(Mark(label=_("Events waiting in Redis"), text=text, state=state))
     return marks
 
 
-def _activity(found: Health) -> Mark:
-    """Fewer than half of the usual events may mean that tracking is broken."""
-    one = found.activity
-    usual = _("usually %(count)s") % {"count": rounded(one.usual, 0)} if one.usual is not None else ""
-    state = "" if one.usual is None else "good" if one.today >= one.usual / 2 else "weak" if one.today else "bad"
-    return Mark(_("Events in 24 hours"), rounded(one.today, 0), state, "admin:ecomrec_event_changelist", usual)
+def _activity(summary: Health) -> Mark:
+    """The number of recent events; less than half of the usual number may mean that tracking is broken."""
+    activity = summary.activity
+    usual = _("usually %(count)s") % {"count": format_number(activity.usual, 0)} if activity.usual is not None else ""
+    is_usual = activity.usual is not None and activity.today >= activity.usual / 2
+    state = "" if activity.usual is None else "good" if is_usual else "weak" if activity.today else "bad"
+    return Mark(
+        label=_("Events in the last 24 hours"),
+        text=format_number(activity.today, 0),
+        state=state,
+        url="admin:ecomrec_event_changelist",
+        note=usual,
+    )
 
 
 def _ago(moment: Any) -> str:
@@ -129,14 +162,14 @@ def _ago(moment: Any) -> str:
 def _fresh(moment: Any, days: int) -> str:
     if moment is None:
         return "bad"
-    return "good" if (timezone.now() - moment).total_seconds() < (days + 1) * 86_400 else "weak"
+    return "good" if timezone.now() - moment < timedelta(days=days + 1) else "weak"
 
 
-def _readiness_said(one: Readiness) -> str:
-    return {"good": _("good"), "weak": _("weak"), "fallback": _("fall-back in use")}[one.state]
+def _readiness_label(readiness: Readiness) -> str:
+    return {"good": _("good"), "weak": _("weak"), "fallback": _("using fallback")}[readiness.state]
 
 
-def _earned() -> dict[str, Any]:
+def _earnings() -> dict[str, Any]:
     since, until = latest(DAYS, timezone.localdate())
     daily = report(since, until, "day")
     return {
@@ -145,22 +178,22 @@ def _earned() -> dict[str, Any]:
         "funnel": _funnel(daily) if daily else None,
         "charts": day_charts(daily) if len(daily) > 1 else [],
         "revenue": money(sum(line.revenue for line in daily)),
-        "shop_orders": rounded(totals(since, until).orders, 0),
+        "shop_orders": format_number(totals(since, until).orders, 0),
     }
 
 
-def _funnel(daily: list[Line]) -> Chart:
-    """From what came into view to what was bought."""
+def _funnel(daily: list[EarningsLine]) -> Chart:
+    """From impressions to purchases."""
     counts = [
-        (_("Seen"), sum(line.impressions for line in daily)),
-        (_("Clicked"), sum(line.clicks for line in daily)),
-        (_("Put in the cart"), sum(line.cart_adds for line in daily)),
+        (_("Impressions"), sum(line.impressions for line in daily)),
+        (_("Clicks"), sum(line.clicks for line in daily)),
+        (_("Added to cart"), sum(line.cart_adds for line in daily)),
         (_("Orders"), sum(line.orders for line in daily)),
     ]
     first = counts[0][1]
     rows = [
-        Row(str(label), [Cell(rounded(count, 0), float(count)), Cell(percent(count / first if first else None))])
+        Row(str(label), [Cell(format_number(count, 0), float(count)), Cell(percent(count / first if first else None))])
         for label, count in counts
     ]
-    columns = [Column(_("Step")), Column(_("Count"), drawn=True), Column(_("Of those seen"))]
-    return Chart("bars", _("From seen to bought"), columns, rows)
+    columns = [Column(_("Step")), Column(_("Count"), drawn=True), Column(_("Share of impressions"))]
+    return Chart(kind="bars", caption=_("From impression to purchase"), columns=columns, rows=rows)

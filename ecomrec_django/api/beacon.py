@@ -1,7 +1,7 @@
-"""What a browser may report: that a page of ours was opened, that offers of ours came into view or were clicked.
+"""The beacon, by which browsers report opened product pages, and offers that came into view or were clicked.
 
-Prices, purchases, times and other visitors cannot be said here. Who reports, whether they agreed, and the writing are
-matters of the middleware, as for every page.
+It accepts no prices, purchases, times or other visitors. The middleware identifies the visitor, checks their consent
+and writes the events, as for every page.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.core.signing import BadSignature, SignatureExpired
 from django.utils.translation import gettext
 from rest_framework import status
@@ -19,61 +20,88 @@ from rest_framework.response import Response
 from ..models import Kind
 from ..serving.tokens import SealedBlock, open_block, open_item
 from ..tracking import track
-from ..tracking.observation import Observation, Shown
-from ..tracking.tally import Reason, leave_out
+from ..tracking.observation import Observation, ShownOffer
+from ..tracking.omissions import Reason, count_omitted
+from ..tracking.request_state import request_state
 from .base import PageView
 from .serializers import ReportsSerializer
 from .throttling import BeaconThrottle
 
 
 class BeaconView(PageView):
-    """Reports of one page. The same report again changes nothing; one with a signature that is not ours, or too old,
-    is left out and counted, for a page may lie in a cache for longer than that."""
+    """Records the reports of one page. Repeating a report changes nothing.
+
+    Reports with an invalid or expired signature are ignored and counted: pages may stay in a cache for longer.
+    """
 
     throttle_classes = [BeaconThrottle]
     serializer_class = ReportsSerializer
 
+    def perform_authentication(self, request: Request) -> None:
+        """Reject expired tokens immediately; look up sessions after the response."""
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and "Authorization" not in request.headers:
+            request_state(request._request).authenticate = lambda: request.user
+        else:
+            super().perform_authentication(request)
+
     def post(self, request: Request) -> Response:
-        asked = ReportsSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        for one in [one for report in asked.validated_data["reports"] for one in _observed(report)]:
-            track.say(request._request, one)
+        serializer = ReportsSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        # All of them are checked before the first is recorded.
+        reports = serializer.validated_data["reports"]
+        for observation in [observation for report in reports for observation in _observations(report)]:
+            track.record(request._request, observation)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _observed(report: dict[str, Any]) -> list[Observation]:
+def _observations(report: dict[str, Any]) -> list[Observation]:
     try:
         return [_view(report)] if "view" in report else list(_offers(report))
     except SignatureExpired:
-        leave_out(Reason.STALE)
+        count_omitted(Reason.STALE)
     except BadSignature:
-        leave_out(Reason.FORGED)
+        count_omitted(Reason.FORGED)
     return []
 
 
 def _view(report: dict[str, Any]) -> Observation:
     item = open_item(report["view"])
-    return Observation(Kind.VIEW_ITEM, item, id=report["id"]) if "id" in report else Observation(Kind.VIEW_ITEM, item)
+    return (
+        Observation(kind=Kind.VIEW_ITEM, item=item, id=report["id"])
+        if "id" in report
+        else Observation(kind=Kind.VIEW_ITEM, item=item)
+    )
 
 
 def _offers(report: dict[str, Any]) -> Iterator[Observation]:
     block = open_block(report["block"])
     if "clicked" in report:
         place = report["clicked"]
-        # One click on an offer of one block is enough, however often and late it is reported.
+        # The id makes an offer of a block count as clicked only once, however often it is reported.
         yield Observation(
-            Kind.SELECT_ITEM, _item(block, place), shown=_shown(block, place), id=f"click:{block.nonce}:{place}"
+            kind=Kind.SELECT_ITEM,
+            item=_item(block, place),
+            shown=_shown(block, place),
+            id=f"click:{block.nonce}:{place}",
         )
         return
     for place in dict.fromkeys(report["seen"]):
-        yield Observation(Kind.VIEW_ITEM_LIST, _item(block, place), shown=_shown(block, place))
+        yield Observation(kind=Kind.VIEW_ITEM_LIST, item=_item(block, place), shown=_shown(block, place))
 
 
 def _item(block: SealedBlock, place: int) -> str:
     if place > len(block.items):
-        raise ValidationError({"reports": [gettext("The block has no place %(place)s.") % {"place": place}]})
+        raise ValidationError({"reports": [gettext("The block has no position %(place)s.") % {"place": place}]})
     return block.items[place - 1]
 
 
-def _shown(block: SealedBlock, place: int) -> Shown:
-    return Shown(block.nonce, block.strategy, block.release, block.arm, block.anchor, place, block.slot)
+def _shown(block: SealedBlock, place: int) -> ShownOffer:
+    return ShownOffer(
+        nonce=block.nonce,
+        strategy=block.strategy,
+        release=block.release,
+        arm=block.arm,
+        anchor=block.anchor,
+        position=place,
+        slot=block.slot,
+    )

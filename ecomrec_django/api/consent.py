@@ -1,4 +1,4 @@
-"""Whether a shopper agrees to be recorded, for shops whose banner is drawn in the browser."""
+"""Consent to tracking, for shops whose banner is rendered in the browser."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from .throttling import AddressThrottle
 
 
 class ConsentView(PageView):
-    """GET tells how things stand, POST ``{"agree": true}`` or ``{"agree": false}`` changes it."""
+    """GET returns the state of consent; POST ``{"agree": true}`` or ``{"agree": false}`` changes it."""
 
     throttle_classes = [AddressThrottle]
     serializer_class = ConsentSerializer
 
     def get(self, request: Request) -> Response:
-        customer = request._request
+        """The state of consent in this browser; never cached."""
+        shop_request = request._request
         state = {
-            "agreed": conf.CONSENT(customer),
-            "chosen": chosen(customer),
-            "signalled": signalled(customer),
+            "agreed": conf.CONSENT(shop_request),
+            "chosen": chosen(shop_request),
+            "signalled": signalled(shop_request),
             "policy": conf.POLICY_VERSION,
         }
         response = Response(ConsentSerializer(state).data)
@@ -33,6 +34,7 @@ class ConsentView(PageView):
         return response
 
     def post(self, request: Request) -> Response:
+        """Agree or withdraw."""
         answer = AnswerSerializer(data=request.data)
         answer.is_valid(raise_exception=True)
         response = Response(status=status.HTTP_204_NO_CONTENT)

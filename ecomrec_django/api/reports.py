@@ -1,13 +1,9 @@
-"""What offers earned, for staff."""
+"""Reports for staff about the earnings of offers."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable
-from io import StringIO
 from typing import Any
 
-from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
@@ -16,22 +12,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ..errors import DataError
-from ..insights.earnings import DIMENSIONS, Line, latest, period, report, totals
+from ..insights.csv_export import COLUMNS, UNCACHED, cells, csv_response, round_money
+from ..insights.earnings import DIMENSIONS, latest, period, report, totals
 from .base import StaffView
 from .permissions import MayViewFigures
 from .serializers import StrictSerializer
 
-COLUMNS = (
-    *("value", "label", "impressions", "clicks", "ctr", "cart_adds", "orders"),
-    *("attributed_revenue", "attributed_margin", "average_order"),
-)
-# With which a spreadsheet would begin a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-UNCACHED = "private, no-store"
-
 
 class ReportQuerySerializer(StrictSerializer):
-    """``?by=strategy&since=2026-06-01&until=2026-06-30``, by default the last 28 days, and what to keep to."""
+    """``?by=strategy&since=2026-06-01&until=2026-06-30``, by default the last 28 days, and filters."""
 
     by = serializers.ChoiceField(choices=DIMENSIONS, default="strategy")
     since = serializers.DateField(required=False)
@@ -45,10 +34,10 @@ class ReportQuerySerializer(StrictSerializer):
 
 
 class EarningsLineSerializer(serializers.Serializer):
-    """COLUMNS."""
+    """One line of a report."""
 
-    value = serializers.CharField(help_text=_("What the line is of."))
-    label = serializers.CharField(help_text=_("What people call it."))  # type: ignore[assignment]
+    value = serializers.CharField(help_text=_("The value that the line sums up."))
+    label = serializers.CharField(help_text=_("Display name of the value."))  # type: ignore[assignment]
     impressions = serializers.IntegerField()
     clicks = serializers.IntegerField()
     ctr = serializers.FloatField(allow_null=True)
@@ -60,6 +49,8 @@ class EarningsLineSerializer(serializers.Serializer):
 
 
 class EarningsShopSerializer(serializers.Serializer):
+    """All orders of the shop in the same period."""
+
     orders = serializers.IntegerField()
     revenue = serializers.FloatField()
     average_order_with_offers = serializers.FloatField(allow_null=True)
@@ -67,6 +58,8 @@ class EarningsShopSerializer(serializers.Serializer):
 
 
 class EarningsSerializer(serializers.Serializer):
+    """A report: its lines, and the shop as a whole."""
+
     by = serializers.ChoiceField(choices=DIMENSIONS)
     since = serializers.DateField()
     until = serializers.DateField()
@@ -81,14 +74,15 @@ class ReportView(StaffView):
     serializer_class = EarningsSerializer
 
     def get(self, request: Request) -> Any:
-        asked = ReportQuerySerializer(data=request.query_params.dict())
-        asked.is_valid(raise_exception=True)
-        query = asked.validated_data
+        """The report as JSON or as a CSV file."""
+        serializer = ReportQuerySerializer(data=request.query_params.dict())
+        serializer.is_valid(raise_exception=True)
+        query = serializer.validated_data
         first, last = latest(28, timezone.localdate())
-        only = {name: query[name] for name in DIMENSIONS if name in query}
+        filters = {name: query[name] for name in DIMENSIONS if name in query}
         try:
             since, until = period(query.get("since", first), query.get("until", last))
-            lines = report(since, until, query["by"], only)
+            lines = report(since, until, query["by"], filters)
         except DataError as error:
             raise ValidationError({"detail": str(error)}) from error
         if query["form"] == "csv":
@@ -103,40 +97,9 @@ class ReportView(StaffView):
                 "shop": {
                     "orders": shop.orders,
                     "revenue": shop.revenue,
-                    "average_order_with_offers": rounded(shop.average_with),
-                    "average_order_without": rounded(shop.average_without),
+                    "average_order_with_offers": round_money(shop.average_with),
+                    "average_order_without": round_money(shop.average_without),
                 },
             },
             headers={"Cache-Control": UNCACHED},
         )
-
-
-def cells(line: Line) -> tuple[Any, ...]:
-    """The values of COLUMNS."""
-    return (
-        *(line.value, line.label, line.impressions, line.clicks),
-        None if line.ctr is None else round(line.ctr, 5),
-        *(line.cart_adds, line.orders, line.revenue, line.margin, rounded(line.average_order)),
-    )
-
-
-def rounded(amount: Any) -> Any:
-    return None if amount is None else round(amount, 2)
-
-
-def csv_response(lines: Iterable[Line], name: str) -> HttpResponse:
-    """A file that a spreadsheet opens without running anything."""
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    for line in lines:
-        writer.writerow([harmless(cell) for cell in cells(line)])
-    response = HttpResponse("\ufeff" + text.getvalue(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["Cache-Control"] = UNCACHED
-    return response
-
-
-def harmless(cell: Any) -> Any:
-    """Text that would be a formula, as text."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell

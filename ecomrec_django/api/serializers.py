@@ -1,19 +1,24 @@
-"""What the endpoints take and give."""
+"""Parameters and responses of the endpoints."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from ..conf import conf
-from ..serving.offers import MOST_ANCHORS, MOST_OFFERS
+from ..serving.offers import OfferBlock
+from ..serving.presentation import BlockOffer
+from ..serving.registry import title_of
+from ..serving.selection import MAX_ANCHORS
+from ..serving.variants import MAX_OFFERS
 
-MOST_REPORTS = 50
-# The fields of a report of each sort; a view need not have a name.
-SORTS_OF_REPORT = (("view", "id"), ("block", "seen"), ("block", "clicked"))
+MAX_REPORTS = 50
+# The fields of each kind of report; the id of a view is optional.
+REPORT_FIELDS = (("view", "id"), ("block", "seen"), ("block", "clicked"))
 
 
 class QuerySerializer(serializers.Serializer):
@@ -23,20 +28,30 @@ class QuerySerializer(serializers.Serializer):
         child=serializers.CharField(max_length=128),
         required=False,
         default=list,
-        max_length=MOST_ANCHORS,
-        help_text=_("The shop's id of a product; may be given several times."),
+        max_length=MAX_ANCHORS,
+        help_text=_("ID of a product; may be repeated."),
     )
-    cart = serializers.BooleanField(required=False, default=False, help_text=_("Take what is in the customer's cart."))
-    limit = serializers.IntegerField(required=False, min_value=1, max_value=MOST_OFFERS)
+    cart = serializers.BooleanField(required=False, default=False, help_text=_("Use the items in the shopper's cart."))
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=MAX_OFFERS)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if bool(attrs["item"]) == attrs["cart"]:
             raise serializers.ValidationError({"item": [_("Give one or more items, or cart=1, and not both.")]})
-        attrs.setdefault("limit", min(conf.LIMIT, MOST_OFFERS))
+        attrs.setdefault("limit", min(conf.LIMIT, MAX_OFFERS))
         return attrs
 
 
-class ForYouSerializer(serializers.Serializer):
+class LimitSerializer(serializers.Serializer):
+    """``?limit=6``."""
+
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=MAX_OFFERS)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs.setdefault("limit", min(conf.LIMIT, MAX_OFFERS))
+        return attrs
+
+
+class ForYouSerializer(LimitSerializer):
     """``?category=Grocery > Milk`` and ``limit``."""
 
     category = serializers.CharField(
@@ -44,24 +59,19 @@ class ForYouSerializer(serializers.Serializer):
         required=False,
         default="",
         allow_blank=True,
-        help_text=_("Names from the root to a category, joined by “ > ”; the whole shop if left out."),
+        help_text=_("Category names from the root down, joined by “ > ”; the whole shop if omitted."),
     )
-    limit = serializers.IntegerField(required=False, min_value=1, max_value=MOST_OFFERS)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        attrs.setdefault("limit", min(conf.LIMIT, MOST_OFFERS))
-        return attrs
 
 
 class SlotSerializer(serializers.Serializer):
-    """``?item=A&item=B`` or ``?cart=1``, if the page is of either; ``category`` and ``limit``."""
+    """``?item=A&item=B`` or ``?cart=1`` if the page shows products or the cart; ``category`` and ``limit``."""
 
     item = serializers.ListField(
-        child=serializers.CharField(max_length=128), required=False, default=list, max_length=MOST_ANCHORS
+        child=serializers.CharField(max_length=128), required=False, default=list, max_length=MAX_ANCHORS
     )
     cart = serializers.BooleanField(required=False, default=False)
     category = serializers.CharField(max_length=1000, required=False, default="", allow_blank=True)
-    limit = serializers.IntegerField(required=False, min_value=1, max_value=MOST_OFFERS)
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=MAX_OFFERS)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["item"] and attrs["cart"]:
@@ -69,33 +79,68 @@ class SlotSerializer(serializers.Serializer):
         return attrs
 
 
+class PriceField(serializers.DecimalField):
+    """An amount as text, whatever the project makes of decimals elsewhere: no digit is lost."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_digits=None, decimal_places=None, coerce_to_string=True, **options)
+
+
 class OfferSerializer(serializers.Serializer):
-    item = serializers.CharField()
-    url = serializers.CharField()
+    """One offer, with all that a card shows of it."""
+
+    item = serializers.CharField(help_text=_("ID of the product."))
     title = serializers.CharField()
-    price = serializers.DecimalField(max_digits=None, decimal_places=None, allow_null=True)
-    image = serializers.CharField()
-    reason = serializers.CharField()
+    url = serializers.CharField(help_text=_("Address of the shop's page; empty if it has none."))
+    image = serializers.SerializerMethodField(help_text=_("Absolute address of the picture; empty if there is none."))
+    price = PriceField(allow_null=True, help_text=_("What this shopper pays."))
+    currency = serializers.CharField(help_text=_("Currency of the prices, such as “EUR”; empty if unknown."))
+    price_text = serializers.CharField(help_text=_("The price as the shop writes it."))
+    price_difference = PriceField(
+        allow_null=True, help_text=_("Difference from the price of the page's product; null for several products.")
+    )
+    price_difference_text = serializers.CharField(help_text=_("The difference with its sign, as the shop writes it."))
+    brand = serializers.CharField(help_text=_("Empty if unknown."))
+    rating = serializers.FloatField(allow_null=True, help_text=_("Mean rating, on the shop's own scale."))
+    rating_count = serializers.IntegerField(allow_null=True, help_text=_("Number of ratings."))
+    stock = serializers.IntegerField(
+        allow_null=True, help_text=_("Pieces left; null if unknown. All offers can be bought now.")
+    )
+    reason = serializers.CharField(help_text=_("Why it is offered, in the shopper's language; may be empty."))
     score = serializers.FloatField()
+
+    def get_image(self, offer: BlockOffer) -> str:
+        """Front ends may be on another origin."""
+        return self.context["request"].build_absolute_uri(offer.image) if offer.image else ""
 
 
 class BundleSerializer(serializers.Serializer):
+    """Products that can be added to the cart together, and their total price."""
+
     items = serializers.ListField(
-        child=serializers.CharField(), help_text=_("Ids of what is bought together, the page's product first.")
+        child=serializers.CharField(), help_text=_("IDs of the products bought together, the page's product first.")
     )
-    total = serializers.DecimalField(max_digits=None, decimal_places=None)
+    total = PriceField()
+    total_text = serializers.CharField(help_text=_("The total as the shop writes it."))
 
 
 class BlockSerializer(serializers.Serializer):
+    """A block of offers, with the token that identifies it in reports."""
+
     strategy = serializers.CharField(help_text=_("Empty where a slot shows nothing."))
+    title = serializers.SerializerMethodField(help_text=_("Heading of the block, in the shopper's language."))
     release = serializers.IntegerField(allow_null=True)
-    token = serializers.CharField(help_text=_("Names this block when its offers are reported as seen or clicked."))
-    offers = OfferSerializer(many=True)
+    token = serializers.CharField(help_text=_("Identifies this block when its offers are reported as seen or clicked."))
+    offers = OfferSerializer(many=True, help_text=_("In the order of their positions, which start at 1."))
     bundle = BundleSerializer(allow_null=True)
+
+    def get_title(self, block: OfferBlock) -> str:
+        """That of the strategy, as in templates."""
+        return gettext(title_of(block.strategy)) if block.offers else ""
 
 
 class StrictSerializer(serializers.Serializer):
-    """Refuses what it does not know, by name."""
+    """Rejects unknown fields by name."""
 
     def to_internal_value(self, data: Any) -> Any:
         unknown = data.keys() - self.fields.keys() if isinstance(data, Mapping) else ()
@@ -105,46 +150,67 @@ class StrictSerializer(serializers.Serializer):
 
 
 class TokenField(serializers.RegexField):
+    """A token that this shop has signed."""
+
     def __init__(self, **options: Any) -> None:
         super().__init__(r"^[A-Za-z0-9_:-]+\Z", **options)
 
 
 class PlaceField(serializers.IntegerField):
-    """The place of an offer in its block, 1 first."""
+    """The position of an offer in its block, starting at 1."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(min_value=1, max_value=MOST_OFFERS, **options)
+        super().__init__(min_value=1, max_value=MAX_OFFERS, **options)
 
 
 class ReportSerializer(StrictSerializer):
     """A product page that was opened, offers that came into view, or one that was clicked."""
 
-    view = TokenField(required=False, help_text=_("Token of a product page that was opened."))
+    view = TokenField(required=False, help_text=_("Token of the product page that was opened."))
     id = serializers.RegexField(
-        r"^[0-9a-f]{32}\Z", required=False, help_text=_("Random name of this view, so that it counts once.")
+        r"^[0-9a-f]{32}\Z", required=False, help_text=_("Random ID of this view, so that it is counted once.")
     )
     block = TokenField(required=False, help_text=_("Token of a block."))
-    seen = serializers.ListField(child=PlaceField(), required=False, min_length=1, max_length=MOST_OFFERS)
+    seen = serializers.ListField(child=PlaceField(), required=False, min_length=1, max_length=MAX_OFFERS)
     clicked = PlaceField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if set(attrs) != {"view"} and not any(set(attrs) == set(sort) for sort in SORTS_OF_REPORT):
-            raise serializers.ValidationError(_("A report is a view, a block with seen, or a block with clicked."))
+        if set(attrs) != {"view"} and not any(set(attrs) == set(fields) for fields in REPORT_FIELDS):
+            raise serializers.ValidationError(_("A report has either a view, or a block with seen or clicked."))
         return attrs
 
 
 class ReportsSerializer(StrictSerializer):
+    """The reports of one beacon request."""
+
     reports: serializers.ListSerializer[Any] = serializers.ListSerializer(
-        child=ReportSerializer(), min_length=1, max_length=MOST_REPORTS
+        child=ReportSerializer(), min_length=1, max_length=MAX_REPORTS
     )
 
 
 class AnswerSerializer(StrictSerializer):
-    agree = serializers.BooleanField(help_text=_("Whether this shopper agrees to be recorded."))
+    """A shopper's answer to the request for consent."""
+
+    agree = serializers.BooleanField(help_text=_("Whether this shopper consents to tracking."))
 
 
 class ConsentSerializer(serializers.Serializer):
+    """The state of a shopper's consent."""
+
     agreed = serializers.BooleanField()
-    chosen = serializers.BooleanField(help_text=_("Whether this shopper has said yes or no in this browser."))
-    signalled = serializers.BooleanField(help_text=_("Whether the browser itself asks not to be recorded."))
+    chosen = serializers.BooleanField(help_text=_("Whether this shopper has made a choice in this browser."))
+    signalled = serializers.BooleanField(help_text=_("Whether the browser itself sends a privacy signal."))
     policy = serializers.CharField()
+
+
+class VisitorTokenSerializer(serializers.Serializer):
+    """A visitor token."""
+
+    visitor = serializers.CharField(help_text=_("Identifies this shopper when sent in the header X-Ecomrec-Visitor."))
+    expires = serializers.DateTimeField(help_text=_("When the token expires."))
+
+
+class ErrorSerializer(serializers.Serializer):
+    """Why a request was refused: a detail, or messages by the name of the field."""
+
+    detail = serializers.CharField(required=False)

@@ -1,71 +1,31 @@
-"""The one class a shop writes: how to read its products, orders and cart."""
+"""The adapter class, which shops subclass to describe their products, orders and cart."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
-from django.apps import apps
-from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
-from django.utils.formats import number_format
 
+from ..db import iterate_by_key
 from ..errors import ConfigurationError, DataError
-from ..models.bulk import by_key
+from ..failures import note_failure
+from ..learning.amounts import Amount, amount_of
+from .branches import Branches
+from .currency import format_money
+from .facts import ItemFacts
+from .paths import is_loaded, model_named, read_path
+from .records import PurchaseLine, ReviewLine
+from .values import KeyCleaner, to_count, to_number, to_price
 
-# Levels of a category tree.
-DEEPEST = 32
-# With their descriptions, so not as many as of thin rows.
+__all__ = ["Catalog", "ItemFacts", "PurchaseLine", "ReviewLine"]
+
 PRODUCTS_AT_ONCE = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class ItemFacts:
-    """What we need to know of one product: ``category`` from the root to the leaf, the price and what it costs the shop
-    in the base currency, ``attributes`` by name, such as ``{"colour": "red"}``.
-    """
-
-    external_id: str
-    title: str
-    category: tuple[str, ...] = ()
-    price: Decimal | None = None
-    brand: str = ""
-    rating: float | None = None
-    image: str = ""
-    description: str = ""
-    available: bool = True
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    cost: Decimal | None = None
-
-
-class PurchaseLine(NamedTuple):
-    """One line of one order of the shop."""
-
-    line: str  # unique and lasting id of the line
-    order: str
-    user: str | None  # primary key of the account; None for a guest
-    item: str  # external id of the product
-    quantity: int
-    price: Decimal | None  # of one piece
-    time: datetime
-    refunded: int = 0  # pieces of `quantity` that were cancelled or given back
-    currency: str = ""  # of `price`, such as "EUR"; empty: the base currency
-
-
-class ReviewLine(NamedTuple):
-    """One review of the shop."""
-
-    review: str  # unique and lasting id of the review
-    user: str | None  # primary key of the account; None for a guest, whose review only counts for the product
-    item: str  # external id of the product
-    rating: float | None  # stars, on the shop's own scale; None if it has words alone
-    time: datetime
 
 
 class Catalog:
@@ -84,212 +44,291 @@ class Catalog:
     key = "pk"
     title = "title"
     price_field: str | None = "price"
-    # What a product costs the shop, where it knows: margins are reckoned from it.
+    # Purchase cost of a product, if known; margins are computed from it.
     cost: str | None = None
-    category = "category"
+    category: str | None = "category"
     brand: str | None = None
     image: str | None = None
     rating: str | None = None
+    rating_count: str | None = None
     description: str | None = None
     stock: str | None = None
+    sellable: str | None = None  # false for fees, postage, bags and vouchers, which nobody chooses
+    replaces: str | None = None  # id of the product whose place it took: a new SKU of the same thing
     attributes: tuple[str, ...] = ()
     select_related: tuple[str, ...] = ()
-    # Models whose saved rows are imported at once, beside the scheduled import: see `order_lines`, `review_line`.
+    # Models whose rows are imported as soon as they are saved: see `order_lines` and `review_line`.
     order_model: str | None = None
-    # The field of ``order_model`` that `PurchaseLine.order` holds.
+    # The field of ``order_model`` whose value is `PurchaseLine.order`.
     order_key = "pk"
+    # Whether `purchases` yields all lines of each order that it yields any line of, so that a stored line of such an
+    # order which it leaves out is one that the shop has removed.
+    whole_orders = False
     review_model: str | None = None
-    base_currency = ""
+    base_currency = ""  # code of the currency in which prices are given, such as "EUR"
 
     @classmethod
     def connect(cls) -> None:
-        """Called once at start-up: the place to connect the shop's own signals to `tracking.track`."""
+        """Called once at start-up; override it to connect the shop's own signals to `tracking.track`."""
 
     # -- products ---------------------------------------------------------------------------------------------------
 
+    def product_model(self) -> type[Model]:
+        """The class of the shop's products. Raises ConfigurationError where ``model`` names none."""
+        if self.model is None:
+            raise ConfigurationError(
+                f'{type(self).__name__}.model is not set: name the product model, such as "shop.Product".'
+            )
+        if isinstance(self.model, str):
+            try:
+                return model_named(self.model)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{type(self).__name__}.model = {self.model!r}: {error}") from None
+        return self.model
+
     def products(self) -> QuerySet[Any]:
-        """Every product that may be shown to anyone; override to leave out drafts and the like."""
-        model = self._model()
+        """All products that any customer may see; override it to exclude drafts and the like."""
+        model = self.product_model()
         products = model._default_manager.all()
         return products.select_related(*self.select_related) if self.select_related else products
 
     def items(self) -> Iterator[Any]:
-        """The products a sync walks through, a chunk at a time."""
-        # A category is read once (see `product_category`), not joined to each of its products.
-        return by_key(self._without_category(self.products()), PRODUCTS_AT_ONCE)
+        """The products that a sync reads, in chunks."""
+        # Categories are not joined: each is read once, by `product_category`.
+        return iterate_by_key(self._without_category(self.products()), PRODUCTS_AT_ONCE)
 
     def live_products(self) -> QuerySet[Any]:
-        """The products as a block reads them on each page: in no order, and without their categories."""
+        """The products as blocks read them on each page: unordered and without categories."""
         return self._without_category(self.products().order_by())
 
     def describe(self, product: Any) -> ItemFacts:
         """The facts of one product, for the mirror."""
         return ItemFacts(
             external_id=self.external_id(product),
-            title=str(self._read(product, self.title) or ""),
+            title=self.display_title(product),
             category=self.product_category(product),
+            category_keys=self.product_category_keys(product),
             price=self._checked_price(product),
-            brand=str(self._read(product, self.brand) or ""),
+            brand=str(self._read(product, "brand") or ""),
             rating=self.base_rating(product),
-            image=self.image_url(product),
-            description=str(self._read(product, self.description) or ""),
+            image=self._image(product),
+            description=str(self._read(product, "description") or ""),
             available=self.available(product, None),
             attributes=self.product_attributes(product),
             cost=self.base_cost(product),
+            sellable=self.is_sellable(product),
+            replaces=self.replaced_id(product),
         )
 
     def external_id(self, product: Any) -> str:
-        return str(self._read(product, self.key))
+        """Value of the field ``key`` as text, "" if it has none; a product whose id changes becomes another item."""
+        value = self._read(product, "key")
+        return "" if value is None else str(value)
+
+    def id_of(self, product: Any) -> str:
+        """External id of a live product; a str or int is returned as an external id."""
+        return str(product) if isinstance(product, str | int) else self.external_id(product)
 
     def in_bulk(self, ids: Iterable[str], request: HttpRequest | None) -> dict[str, Any]:
-        """The live products this customer may see, by external id, in one query. Ids that mean nothing are left out."""
-        field = self._model()._meta.pk if self.key == "pk" else self._model()._meta.get_field(self.key)
-        wanted = [value for value in map(_Cleaner(field), ids) if value is not None]
-        products = self.live_products().filter(**{f"{self.key}__in": wanted})
+        """The live products that this customer may see, by external id, in one query. Unknown ids are omitted."""
+        field = self.product_model()._meta.pk if self.key == "pk" else self.product_model()._meta.get_field(self.key)
+        keys = [key for key in map(KeyCleaner(field), ids) if key is not None]
+        products = self.live_products().filter(**{f"{self.key}__in": keys})
         return {self.external_id(product): product for product in products}
 
     def available(self, product: Any, request: HttpRequest | None) -> bool:
-        """Whether it can be bought now."""
-        return bool(self._read(product, self.stock)) if self.stock else True
+        """Whether the product can be bought now."""
+        return bool(self._read(product, "stock")) if self.stock else True
+
+    def is_sellable(self, product: Any) -> bool:
+        """Whether shoppers choose the product; if not, as with a fee, it is neither learned from nor offered."""
+        return bool(self._read(product, "sellable")) if self.sellable else True
+
+    def replaced_id(self, product: Any) -> str:
+        """External id of the product whose place this one took, so that its history counts; "" for none."""
+        value = self._read(product, "replaces")
+        return "" if value is None else self.id_of(value)
 
     def base_price(self, product: Any) -> Decimal | None:
         """The list price, in the base currency."""
-        return _decimal(self._read(product, self.price_field))
+        return to_price(self._read(product, "price_field"))
 
     def base_cost(self, product: Any) -> Decimal | None:
-        """What it costs the shop, in the base currency; None where that is not known."""
-        return _decimal(self._read(product, self.cost))
+        """The purchase cost of the shop, in the base currency; None if unknown."""
+        return to_price(self._read(product, "cost"))
 
     def base_rating(self, product: Any) -> float | None:
-        """Its mean rating, on the shop's own scale; None where it has none. Read on pages: keep it to no query."""
-        return _number(self._read(product, self.rating))
+        """The mean rating, on the shop's own scale; None without ratings. Read on pages, so avoid queries."""
+        return to_number(self._read(product, "rating"))
+
+    def base_rating_count(self, product: Any) -> int | None:
+        """The number of ratings; None if unknown, or if reading it would cost a query for each offer."""
+        path = self.rating_count
+        return to_count(self._read(product, "rating_count")) if path and is_loaded(product, path) else None
 
     def stock_level(self, product: Any) -> int | None:
-        """How many can be bought now; None where the shop does not count them."""
-        level = self._read(product, self.stock) if self.stock else None
-        return None if level is None or isinstance(level, bool) else int(level)
+        """How many pieces can be bought now; None if the shop does not count them."""
+        return to_count(self._read(product, "stock")) if self.stock else None
+
+    def display_stock(self, product: Any, request: HttpRequest | None) -> int | None:
+        """How many pieces the JSON of an offer says are left; override it if shoppers must not know."""
+        return self.stock_level(product)
 
     def price(self, product: Any, request: HttpRequest | None) -> Decimal | None:
         """The price this customer pays now."""
         return self.base_price(product)
 
+    def currency(self, request: HttpRequest | None) -> str:
+        """Code of the currency in which this customer's prices are, such as "EUR"; empty: written without one."""
+        return self.base_currency
+
     def format_price(self, price: Decimal, request: HttpRequest | None) -> str:
-        """A price as a block shows it; override it to add the currency."""
-        return number_format(price, 2, force_grouping=True)
+        """A price as a block shows it, in the visitor's language and with its currency, if there is one."""
+        return format_money(price, self.currency(request))
 
     def display_title(self, product: Any) -> str:
-        return str(self._read(product, self.title) or "")
+        """The title of a live product as a block shows it; "" if it has none."""
+        return str(self._read(product, "title") or "")
+
+    def display_brand(self, product: Any) -> str:
+        """Its brand as a block shows it; empty where reading it would cost a query for each offer.
+
+        A brand that is a row of its own is shown if `select_related` names it.
+        """
+        return str(self._read(product, "brand") or "") if self.brand and is_loaded(product, self.brand) else ""
 
     def url(self, product: Any) -> str:
+        """Address of the product's page; offers with "" have no link."""
         return product.get_absolute_url() if hasattr(product, "get_absolute_url") else ""
 
     def image_url(self, product: Any) -> str:
-        """Address of its picture; empty if it has none."""
-        image = self._read(product, self.image)
-        # An empty file field is false, and raises when asked for its address.
+        """Address of the product's image; empty if it has none."""
+        image = self._read(product, "image")
+        # An empty file field is false, and raises if its address is read.
         return str(getattr(image, "url", image)) if image else ""
 
     def open_picture(self, product: Any) -> BinaryIO | None:
-        """Its picture as an open file, from the storage of a file field, local or remote; None if it has none.
+        """The product's image as an open file, from the storage of its file field; None if it has none.
 
-        Override it where ``image`` is an address: the default fetches nothing over the network.
+        Override it if ``image`` is an address: the default does not download images.
         """
-        image = self._read(product, self.image)
+        image = self._read(product, "image")
         return image.open("rb") if image and hasattr(image, "open") else None
 
     def product_category(self, product: Any) -> tuple[str, ...]:
         """The category path of a product. Each category is read once, not once per product."""
-        node = getattr(product, f"{self.category}_id", None)
-        if node is None or node not in self._paths:
-            return self.category_path(self._read(product, self.category))
-        return self._paths[node]
+        branch = self._branches.known(getattr(product, f"{self.category}_id", None))
+        return self.category_path(self._read(product, "category")) if branch is None else branch.names
+
+    def product_category_keys(self, product: Any) -> tuple[str, ...]:
+        """The keys of the categories that `product_category` names, from the root to the leaf.
+
+        Override it together with `product_category`, whose names are otherwise all that tells a category from another.
+        """
+        if type(self).product_category is not Catalog.product_category:
+            return ()
+        branch = self._branches.known(getattr(product, f"{self.category}_id", None))
+        return self.category_keys(self._read(product, "category")) if branch is None else branch.keys
 
     def product_attributes(self, product: Any) -> dict[str, str]:
-        """What makes it like or unlike others of its category, by name; empty values are left out."""
-        values = {name: self._read(product, name) for name in self.attributes}
+        """Attributes that distinguish a product within its category, by name, without empty values."""
+        values = {name: self._follow(product, "attributes", name) for name in self.attributes}
         return {name: str(value) for name, value in values.items() if value not in (None, "")}
 
     def compared_attributes(self, product: Any) -> Mapping[str, str]:
-        """The attributes of a live product that an upgrade's reason compares. Read on pages: keep it to no query."""
+        """The attributes of a live product that reasons of upgrades compare. Read on pages, so avoid queries."""
         return self.product_attributes(product)
 
+    def product_amount(self, product: Any) -> Amount | None:
+        """How much a live product holds, by which upgrades are compared. Read on pages, so avoid queries.
+
+        The default reads `compared_attributes` and the title; a shop that knows better returns `Amount(1500.0, "g")`.
+        """
+        return amount_of(self.compared_attributes(product), self.display_title(product))
+
     def category_path(self, category: Any) -> tuple[str, ...]:
-        """Names from the root to the leaf of a path (text joined by " > ", a sequence) or of a node with ``parent``."""
+        """Names from the root to the leaf of a category.
+
+        category: a text joined by " > ", a sequence of names, or an object with ``name`` and ``parent``.
+        """
         if category is None or category == "":
             return ()
         if isinstance(category, str):
             return tuple(part for part in map(str.strip, category.split(">")) if part)
         if isinstance(category, list | tuple):
             return tuple(map(str, category))
-        return self._node_path(category)
+        return self._branches.of(category).names
+
+    def category_key(self, category: Any) -> str:
+        """What a category keeps when it is renamed or moved: the primary key of a row; "" for a text."""
+        pk = getattr(category, "pk", None)
+        return "" if pk is None else str(pk)
+
+    def category_keys(self, category: Any) -> tuple[str, ...]:
+        """The keys of a category and those above it, from the root to the leaf, as `category_path` has their names."""
+        if category is None or isinstance(category, str | list | tuple):
+            return ()
+        return self._branches.of(category).keys
 
     # -- orders and cart --------------------------------------------------------------------------------------------
 
     def purchases(self, since: datetime | None) -> Iterable[PurchaseLine]:
-        """Lines of the orders placed or changed at or after ``since`` (all if None), cancelled ones included.
+        """Lines of the orders placed or changed since ``since`` (all if None), including cancelled ones.
 
-        A line that is cancelled or given back later comes again with ``refunded`` set. The default shop has no orders.
+        The newest of what is yielded of a line is kept, in both directions: ``refunded`` is what is cancelled or
+        returned now. Set ``whole_orders`` if each order comes with all of its lines. The default yields none.
         """
         return ()
 
     def order_lines(self, order: Any) -> Iterable[PurchaseLine]:
-        """The lines of one row of ``order_model``, as ``purchases`` gives them; called right after it was saved."""
+        """All lines of one row of ``order_model``, as in ``purchases``; called right after it was saved.
+
+        A line that is stored and not among them is removed.
+        """
         return ()
 
     def order_admin_urls(self, orders: Iterable[str]) -> dict[str, str]:
-        """Addresses of these orders (as `PurchaseLine.order` has them) in the shop's admin, by order, for staff who may
-        see them; the default knows those of ``order_model`` if the admin does. One query."""
+        """Addresses of these orders in the shop's admin, by `PurchaseLine.order`, in one query.
+
+        An order with a `PurchaseLine.store` is called "STORE/ORDER".
+        The default links to ``order_model`` if it is registered in the admin.
+        """
         if self.order_model is None:
             return {}
-        model = apps.get_model(self.order_model)
+        model = model_named(self.order_model)
         field = model._meta.pk if self.order_key == "pk" else model._meta.get_field(self.order_key)
-        wanted = [value for value in map(_Cleaner(field), orders) if value is not None]
-        rows = model._default_manager.filter(**{f"{self.order_key}__in": wanted}).values_list(self.order_key, "pk")
+        keys = [key for key in map(KeyCleaner(field), orders) if key is not None]
+        rows = model._default_manager.filter(**{f"{self.order_key}__in": keys}).only(self.order_key)
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
         try:
-            return {str(order): reverse(name, args=[pk]) for order, pk in rows}
+            return {str(getattr(order, self.order_key)): reverse(name, args=[order.pk]) for order in rows}
         except NoReverseMatch:
             return {}
 
     def in_base_currency(self, price: Decimal, currency: str, time: datetime) -> Decimal | None:
-        """``price`` in the base currency at that time; None where there is no rate, so that it counts as unknown.
+        """``price`` in the base currency at that time; None without a rate, which makes the price unknown.
 
-        The default knows no rates.
+        The default has no rates.
         """
         return price if currency in ("", self.base_currency) else None
 
     def reviews(self, since: datetime | None) -> Iterable[ReviewLine]:
-        """The published reviews written or changed at or after ``since`` (all if None). The default shop has none."""
+        """The published reviews written or changed since ``since`` (all if None). The default yields none."""
         return ()
 
     def review_line(self, review: Any) -> ReviewLine | None:
-        """One row of ``review_model``, as ``reviews`` gives it; None if it is not published."""
+        """One row of ``review_model``, as in ``reviews``; None if it is not published."""
         return None
 
     def cart(self, request: HttpRequest) -> Iterable[str]:
-        """External ids of what is in this customer's cart; read once a request, so keep it to one query or none."""
+        """External ids of the items in this customer's cart. Read once per request; make at most one query."""
         return ()
 
-    # -- the inside -------------------------------------------------------------------------------------------------
+    # -- internals --------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _paths(self) -> dict[Any, tuple[str, ...]]:
-        return {}
-
-    def _node_path(self, node: Any, depth: int = 0) -> tuple[str, ...]:
-        # A tree that bites its own tail ends somewhere.
-        if node is None or depth == DEEPEST:
-            return ()
-        pk = getattr(node, "pk", None)
-        if pk not in self._paths:
-            above = self._paths.get(getattr(node, "parent_id", None))
-            if above is None:
-                above = self._node_path(getattr(node, "parent", None), depth + 1)
-            path = (*above, str(getattr(node, "name", node)))
-            if pk is None:
-                return path
-            self._paths[pk] = path
-        return self._paths[pk]
+    def _branches(self) -> Branches:
+        return Branches(self.category_key)
 
     def _without_category(self, products: QuerySet[Any]) -> QuerySet[Any]:
         if not self.select_related:
@@ -300,64 +339,25 @@ class Catalog:
 
     def _checked_price(self, product: Any) -> Decimal | None:
         price = self.base_price(product)
-        if price is None and (given := self._read(product, self.price_field)) not in (None, ""):
-            raise DataError(f"the price {given!r} is not a finite number from 0 up")
+        if price is None and type(self).base_price is Catalog.base_price:
+            value = self._read(product, "price_field")
+            if value not in (None, ""):
+                raise DataError(f"its price {value!r} is not a finite number from 0 up; use None if it is unknown.")
         return price
 
-    def _model(self) -> type[Model]:
-        if self.model is None:
-            raise ConfigurationError(
-                f'{type(self).__name__}.model is not set: name the product model, such as "shop.Product".'
-            )
-        if isinstance(self.model, str):
-            try:
-                return apps.get_model(self.model)
-            except (LookupError, ValueError) as error:
-                raise ConfigurationError(f"{type(self).__name__}.model = {self.model!r}: {error}") from error
-        return self.model
-
-    @staticmethod
-    def _read(product: Any, path: str | None) -> Any:
-        """Follow a dotted path; a missing link (no brand) reads as None, a callable at the end is called."""
-        value = product
-        for name in path.split(".") if path else ():
-            if value is None:
-                return None
-            try:
-                value = getattr(value, name)
-            except ObjectDoesNotExist:
-                return None
-        if path is None:
-            return None
-        return value() if callable(value) else value
-
-
-class _Cleaner:
-    """Turns a text id into the field's own type; None where it cannot be one, so that "abc" finds no integer key."""
-
-    def __init__(self, field: Any) -> None:
-        self.field = field
-
-    def __call__(self, value: str) -> Any:
+    def _image(self, product: Any) -> str:
         try:
-            key = self.field.to_python(value)
-        except ValidationError:
-            return None
-        # SQLite raises where it is asked for more than 64 bits.
-        return None if isinstance(key, int) and key.bit_length() > 63 else key
+            return self.image_url(product)
+        except Exception as error:
+            note_failure("image_url", error, "A product is mirrored without its image")
+            return ""
 
+    def _read(self, product: Any, attribute: str) -> Any:
+        """The value of a product that an attribute of this class names."""
+        return self._follow(product, attribute, getattr(self, attribute))
 
-def _decimal(value: Any) -> Decimal | None:
-    """A price as a finite, non-negative Decimal; None for what is not one."""
-    if value is None or value == "":
-        return None
-    try:
-        price = value if isinstance(value, Decimal) else Decimal(str(value))
-    except ArithmeticError:
-        return None
-    return price if price.is_finite() and price >= 0 else None
-
-
-def _number(value: Any) -> float | None:
-    price = _decimal(value)
-    return None if price is None else float(price)
+    def _follow(self, product: Any, attribute: str, path: str | None) -> Any:
+        try:
+            return read_path(product, path)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{type(self).__name__}.{attribute} = {path!r}: {error}") from None

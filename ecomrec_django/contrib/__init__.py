@@ -1,0 +1,1 @@
+"""Integrations with third-party packages, one file each. Imports catalog and tracking."""

@@ -9,10 +9,10 @@ from django.http import HttpRequest
 
 
 def accepted(group: str) -> Callable[[HttpRequest], bool]:
-    """A consent function: recorded is who accepted the cookie group with that ``varname``.
+    """A consent function: shoppers consent by accepting the cookie group with ``varname`` ``group``.
 
-    It reads the shopper's own cookie and makes no query: an answer stands until the shopper gives another, even if the
-    shop has added cookies to the group since.
+    It reads the shopper's cookie and makes no query: an answer stays valid until the shopper gives another one, even if
+    the shop adds cookies to the group.
     """
 
     def consent(request: HttpRequest) -> bool:
@@ -25,5 +25,5 @@ def accepted(group: str) -> Callable[[HttpRequest], bool]:
     return consent
 
 
-# Of the group that most shops have.
+# The group that most shops have.
 analytics = accepted("analytics")

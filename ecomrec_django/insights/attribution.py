@@ -1,4 +1,4 @@
-"""Credits what was bought to the offer that led to it: the last one of the same item that was clicked, or else seen."""
+"""Attributes purchases and cart additions to offers: the last offer of the same item that was clicked, else seen."""
 
 from __future__ import annotations
 
@@ -14,62 +14,72 @@ from django.db.models import Max
 from django.utils import timezone
 
 from ..conf import conf
-from ..models import Checkpoint, Conversion, Event, Impression, Item, Kind
-from ..models.bulk import LOOKUP, Values, aware, chunks, collector_paused, insert, storable
+from ..db import MAX_LOOKUP_IDS, DriverValues, bulk_insert, chunks, gc_paused, to_aware, to_db_time
+from ..learning.progress import Progress, no_progress
+from ..models import Checkpoint, Conversion, Correction, Event, Impression, Item, Kind
 from ..serving.tokens import BLOCK_AGE
-from ..tracking.imports import take_turns
-from ..tracking.orders import CHECKPOINT as ORDERS
-from ..tracking.orders import line_of, refunded
+from ..tracking.importers.base import lock_checkpoint
+from ..tracking.importers.stored_lines import CHECKPOINT as ORDERS
+from ..tracking.importers.stored_lines import MEASURED as CHECKPOINT
+from ..tracking.importers.stored_lines import line_of, refunded_quantities
 
-CHECKPOINT = "attribution"
-# Events by primary key, of which a transaction takes so many.
+# Events per transaction, by primary key.
 CHUNK = 50_000
-# Visitors whose impressions are read at once.
+# Visitors whose impressions are read by one query.
 VISITORS = 500
-FIELDS = ("event", "impression", "touch", "purchase", "quantity", "revenue", "margin", "time")
+FIELDS = ("event", "impression", "touch", "is_purchase", "quantity", "revenue", "margin", "time")
 READ = ("pk", "kind", "visitor", "item", "time", "quantity", "price", "basket", "key")
-# An order's lines stay together, up to so many.
+# The lines of an order are processed together, up to this many.
 LONGEST_ORDER = 2_000
 
 
-class Happened(NamedTuple):
-    """An event as READ."""
+class CreditableEvent(NamedTuple):
+    """The columns READ of an event."""
 
     pk: int
     kind: str
     visitor: int | None
     item: int
     time: datetime
-    quantity: int
+    quantity: int | Decimal
     price: Decimal | None
     basket: str
     key: str | None
 
 
-@dataclass
+@dataclass(kw_only=True)
 class AttributionReport:
-    """Purchases and adds to carts that were looked at, those credited anew, refunds taken back; ``days``: those on
-    which credits changed, in the shop's time zone."""
+    """Result of an attribution.
+
+    events: events read
+    credited: new credits
+    refunded: refunds subtracted
+    corrected: purchases and refunds that the shop has changed or removed
+    days: days on which credits changed, in the shop's time zone
+    """
 
     events: int = 0
     credited: int = 0
     refunded: int = 0
+    corrected: int = 0
     days: set[date] = field(default_factory=set)
 
 
-@collector_paused()
+@gc_paused()
 def attribute(
-    progress: Callable[[int, int], None] | None = None,
-    count: Callable[[Sequence[Happened]], None] | None = None,
+    progress: Progress = no_progress,
+    count: Callable[[Sequence[CreditableEvent], int], None] | None = None,
+    take_back: Callable[[Sequence[Correction]], None] | None = None,
 ) -> AttributionReport:
-    """Look at every event since the last time, and once a day again at those of the click window, whose visitor may
-    have become known since. Doing it again changes nothing.
+    """Attribute all new events; once a day also those of the click window again, whose visitors may be known by now.
 
-    ``progress`` is called with (events seen, events in all). ``count`` gets each chunk of new events, once, within the
-    transaction that remembers it.
+    Repeating it changes nothing. ``progress`` is called with (events read, total). ``count`` gets each chunk of new
+    events exactly once, in the transaction that moves the checkpoint, and Event.pk of the last one before them.
+    ``take_back`` gets exactly once those of them that the shop has changed or removed since.
     """
     report = AttributionReport()
     Checkpoint.objects.get_or_create(name=CHECKPOINT, defaults={"position": {"done": 0, "days": {}}})
+    _correct(report, take_back)
     position = Checkpoint.objects.get(name=CHECKPOINT).position
     done, end = position["done"], _end()
     again = _again(position)
@@ -77,33 +87,49 @@ def attribute(
     for start, stop in _ranges(again, min(done, end)):
         with transaction.atomic(using=router.db_for_write(Conversion)):
             _credit(_read(start, stop), report)
-        if progress:
-            progress(stop - again, total)
+        progress(stop - again, total)
     while done < end:
         with transaction.atomic(using=router.db_for_write(Conversion)):
-            # Two jobs at once take turns, and the second one finds nothing left to do.
-            checkpoint = Checkpoint.objects.select_for_update().get(name=CHECKPOINT)
+            # Concurrent jobs take turns, and the second one finds nothing left to do.
+            checkpoint = _locked()
             done = max(done, checkpoint.position["done"])
-            happened = _read(done, min(done + CHUNK, end))
+            events = _read(done, min(done + CHUNK, end))
             stop = min(done + CHUNK, end)
-            happened += _rest_of_order(happened, stop)
-            stop = max(stop, happened[-1].pk if happened else 0)
-            _credit(happened, report)
+            events += _rest_of_order(events, stop)
+            stop = max(stop, events[-1].pk if events else 0)
+            _credit(events, report)
             if count:
-                count(happened)
+                count(events, done)
             checkpoint.position = {**checkpoint.position, "done": stop, "days": _days(position, done)}
             checkpoint.save()
             done = stop
-        if progress:
-            progress(min(done - min(again, position["done"]), total), total)
+        progress(min(done - min(again, position["done"]), total), total)
     return report
 
 
+def _locked() -> Checkpoint:
+    """The checkpoint, locked with that of orders: by it, an import tells whether what it changes was counted."""
+    rows = Checkpoint.objects.select_for_update().filter(name__in=(CHECKPOINT, ORDERS)).order_by("pk")
+    return {row.name: row for row in rows}[CHECKPOINT]
+
+
+def _correct(report: AttributionReport, take_back: Callable[[Sequence[Correction]], None] | None) -> None:
+    """Take back what was counted and is no longer so; the credits went with the events."""
+    with transaction.atomic(using=router.db_for_write(Conversion)):
+        _locked()
+        corrections = list(Correction.objects.order_by("pk"))
+        if take_back:
+            take_back(corrections)
+        for chunk in chunks(corrections, MAX_LOOKUP_IDS):
+            Correction.objects.filter(pk__in=[correction.pk for correction in chunk]).delete()
+    report.corrected += len(corrections)
+    report.days |= {timezone.localdate(to_aware(correction.time)) for correction in corrections}
+
+
 def _end() -> int:
-    """The last event's primary key. An import that is at work has its keys already: it is waited for, lest its lines
-    come in behind what was looked at."""
+    """The last event's primary key, after waiting for a running import, whose events may have smaller keys."""
     with transaction.atomic(using=router.db_for_write(Event)):
-        take_turns(ORDERS)
+        lock_checkpoint(ORDERS)
         return Event.objects.aggregate(last=Max("pk"))["last"] or 0
 
 
@@ -113,7 +139,7 @@ def _ranges(start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _again(position: dict[str, object]) -> int:
-    """From behind which event to look again: once a day, those of the click window."""
+    """The event after which events are read again: once a day, the start of the click window."""
     days = position["days"]
     assert isinstance(days, dict)
     today = timezone.now().astimezone(UTC).date()
@@ -124,77 +150,76 @@ def _again(position: dict[str, object]) -> int:
 
 
 def _days(position: dict[str, object], done: int) -> dict[str, int]:
-    """Up to which event the first run of each day had come, for the days of the click window."""
+    """The last event before the first run of each day, for the days of the click window."""
     days = position["days"]
     assert isinstance(days, dict)
     today = timezone.now().astimezone(UTC).date()
     oldest = (today - timedelta(days=conf.ATTRIBUTION["click_days"] + 1)).isoformat()
-    kept = {day: pk for day, pk in days.items() if day >= oldest}
-    return {today.isoformat(): done, **kept}
+    return {today.isoformat(): done, **{day: pk for day, pk in days.items() if day >= oldest}}
 
 
-def _read(start: int, stop: int) -> list[Happened]:
+def _read(start: int, stop: int) -> list[CreditableEvent]:
     kinds = (Kind.PURCHASE, Kind.REFUND, Kind.ADD_TO_CART)
     rows = Event.objects.filter(pk__gt=start, pk__lte=stop, kind__in=kinds).order_by("pk").values_list(*READ)
-    return [Happened(*row)._replace(time=aware(row[4])) for row in rows]
+    return [CreditableEvent._make(row)._replace(time=to_aware(row[4])) for row in rows]
 
 
-def _rest_of_order(happened: list[Happened], stop: int) -> list[Happened]:
-    """The lines of the last order that the chunk's end would cut off."""
-    if not happened or not happened[-1].basket:
+def _rest_of_order(events: list[CreditableEvent], stop: int) -> list[CreditableEvent]:
+    """The remaining lines of the order at the end of a chunk."""
+    if not events or not events[-1].basket:
         return []
     rest = []
-    for one in _read(stop, stop + LONGEST_ORDER):
-        if one.basket != happened[-1].basket:
+    for event in _read(stop, stop + LONGEST_ORDER):
+        if event.basket != events[-1].basket:
             break
-        rest.append(one)
+        rest.append(event)
     return rest
 
 
-def _credit(happened: Sequence[Happened], report: AttributionReport) -> None:
-    report.events += len(happened)
-    acts = [one for one in happened if one.kind != Kind.REFUND and one.visitor is not None]
-    touched = dict(_touched(acts))
+def _credit(events: Sequence[CreditableEvent], report: AttributionReport) -> None:
+    report.events += len(events)
+    actions = [event for event in events if event.kind != Kind.REFUND and event.visitor is not None]
+    touched = dict(_touched(actions))
     known = set(Conversion.objects.filter(event__in=list(touched)).values_list("event", flat=True))
-    fresh = [one for one in acts if one.pk in touched and one.pk not in known]
-    refunds = [one for one in happened if one.kind == Kind.REFUND]
-    before = refunded({line_of(one.key or "") for one in fresh if one.kind == Kind.PURCHASE})
-    costs = _costs(one.item for one in fresh)
-    values = Values(Conversion)
+    fresh = [event for event in actions if event.pk in touched and event.pk not in known]
+    refunds = [event for event in events if event.kind == Kind.REFUND]
+    before = refunded_quantities({line_of(event.key or "") for event in fresh if event.kind == Kind.PURCHASE})
+    costs = _costs(event.item for event in fresh)
+    values = DriverValues(Conversion)
     rows = []
-    for one in fresh:
-        impression, touch = touched[one.pk]
-        quantity, revenue, margin = worth(one, before.get(line_of(one.key or ""), 0), costs.get(one.item))
-        time = values.time(one.time)
+    for event in fresh:
+        impression, touch = touched[event.pk]
+        quantity, revenue, margin = net_amounts(event, before.get(line_of(event.key or ""), 0), costs.get(event.item))
+        time = values.time(event.time)
         money = values.price(revenue), values.price(margin)
-        rows.append((one.pk, impression, touch, one.kind == Kind.PURCHASE, quantity, *money, time))
-    report.credited += insert(Conversion, FIELDS, rows, ignore=True)
-    report.days |= {timezone.localdate(one.time) for one in fresh}
-    _take_back(refunds, report)
+        rows.append((event.pk, impression, touch, event.kind == Kind.PURCHASE, quantity, *money, time))
+    report.credited += bulk_insert(Conversion, FIELDS, rows, ignore=True)
+    report.days |= {timezone.localdate(event.time) for event in fresh}
+    _subtract_refunds(refunds, report)
 
 
-def _touched(acts: Iterable[Happened]) -> Iterator[tuple[int, tuple[int, str]]]:
-    """(Event.pk, (Impression.pk, touch)) of those that an offer led to."""
+def _touched(actions: Iterable[CreditableEvent]) -> Iterator[tuple[int, tuple[int, str]]]:
+    """(Event.pk, (Impression.pk, touch)) of the events with a preceding offer."""
     clicks = timedelta(days=conf.ATTRIBUTION["click_days"])
     views = timedelta(days=conf.ATTRIBUTION["view_days"])
-    # A page may lie open for a while before it is clicked.
+    # A page may stay open for a while before an offer is clicked.
     longest = max(clicks + BLOCK_AGE, views)
-    by_visitor: dict[int, list[Happened]] = defaultdict(list)
-    for one in acts:
-        by_visitor[one.visitor or 0].append(one)
-    for some in chunks(sorted(by_visitor), VISITORS):
-        theirs = [one for visitor in some for one in by_visitor[visitor]]
-        shown = Impression.objects.filter(
-            visitor__in=some,
-            time__gte=storable(min(one.time for one in theirs) - longest),
-            time__lte=storable(max(one.time for one in theirs)),
+    by_visitor: dict[int, list[CreditableEvent]] = defaultdict(list)
+    for event in actions:
+        by_visitor[event.visitor or 0].append(event)
+    for chunk in chunks(sorted(by_visitor), VISITORS):
+        chunk_events = [event for visitor in chunk for event in by_visitor[visitor]]
+        rows = Impression.objects.filter(
+            visitor__in=chunk,
+            time__gte=to_db_time(min(event.time for event in chunk_events) - longest),
+            time__lte=to_db_time(max(event.time for event in chunk_events)),
         )
-        found: dict[tuple[int, int], list[tuple[int, datetime, datetime | None]]] = defaultdict(list)
-        for pk, visitor, item, time, clicked in shown.values_list("pk", "visitor", "item", "time", "clicked"):
-            found[visitor, item].append((pk, aware(time), aware(clicked) if clicked else None))
-        for one in theirs:
-            if touch := last_touch(one.time, found.get((one.visitor or 0, one.item), ()), clicks, views):
-                yield one.pk, touch
+        impressions: dict[tuple[int, int], list[tuple[int, datetime, datetime | None]]] = defaultdict(list)
+        for pk, visitor, item, time, clicked in rows.values_list("pk", "visitor", "item", "time", "clicked"):
+            impressions[visitor, item].append((pk, to_aware(time), to_aware(clicked) if clicked else None))
+        for event in chunk_events:
+            if touch := last_touch(event.time, impressions.get((event.visitor or 0, event.item), ()), clicks, views):
+                yield event.pk, touch
 
 
 def last_touch(
@@ -203,54 +228,59 @@ def last_touch(
     clicks: timedelta,
     views: timedelta,
 ) -> tuple[int, str] | None:
-    """The impression, of (pk, time, click or None), that what happened at ``time`` is credited to: the latest click
-    within ``clicks`` before, else the latest view within ``views``; None for neither."""
+    """The impression to which an event at ``time`` is credited, and its touch.
+
+    It is the one with the latest click within ``clicks`` before, else the latest one within ``views``; None if neither.
+    impressions: (pk, time, time of the click or None)
+    """
     clicked = [(click, pk) for pk, _, click in impressions if click is not None and click <= time <= click + clicks]
     if clicked:
         return max(clicked)[1], Conversion.Touch.CLICK.value
-    seen = [(shown, pk) for pk, shown, _ in impressions if shown <= time <= shown + views]
-    return (max(seen)[1], Conversion.Touch.VIEW.value) if seen else None
+    viewed = [(view, pk) for pk, view, _ in impressions if view <= time <= view + views]
+    return (max(viewed)[1], Conversion.Touch.VIEW.value) if viewed else None
 
 
-def worth(one: Happened, given_back: int, cost: Decimal | None) -> tuple[int, Decimal, Decimal]:
-    """Pieces kept, and the revenue and margin of them; nothing for what is only in a cart."""
-    if one.kind != Kind.PURCHASE:
-        return one.quantity, Decimal(0), Decimal(0)
-    pieces = max(one.quantity - given_back, 0)
-    revenue = (one.price or Decimal(0)) * pieces
+def net_amounts(
+    event: CreditableEvent, refunded_pieces: int | Decimal, cost: Decimal | None
+) -> tuple[int | Decimal, Decimal, Decimal]:
+    """Pieces without refunded ones, and their revenue and margin; no revenue for a cart addition."""
+    if event.kind != Kind.PURCHASE:
+        return event.quantity, Decimal(0), Decimal(0)
+    pieces = max(event.quantity - refunded_pieces, 0)
+    revenue = (event.price or Decimal(0)) * pieces
     return pieces, revenue, revenue if cost is None else revenue - cost * pieces
 
 
 def _costs(items: Iterable[int]) -> dict[int, Decimal | None]:
-    found: dict[int, Decimal | None] = {}
-    for some in chunks(sorted(set(items)), LOOKUP):
-        found.update(Item.objects.filter(pk__in=some).values_list("pk", "cost"))
-    return found
+    costs: dict[int, Decimal | None] = {}
+    for chunk in chunks(sorted(set(items)), MAX_LOOKUP_IDS):
+        costs.update(Item.objects.filter(pk__in=chunk).values_list("pk", "cost"))
+    return costs
 
 
-def _take_back(refunds: Sequence[Happened], report: AttributionReport) -> None:
-    """Make the conversions of what was given back net of it."""
+def _subtract_refunds(refunds: Sequence[CreditableEvent], report: AttributionReport) -> None:
+    """Subtract refunds from the conversions of their purchases."""
     report.refunded += len(refunds)
-    for some in chunks(sorted({f"purchase:{line_of(one.key or '')}" for one in refunds}), LOOKUP):
-        credited = list(Conversion.objects.filter(event__key__in=some).select_related("event", "event__item"))
-        pieces = refunded(line_of(conversion.event.key or "") for conversion in credited)
+    for chunk in chunks(sorted({f"purchase:{line_of(event.key or '')}" for event in refunds}), MAX_LOOKUP_IDS):
+        credited = list(Conversion.objects.filter(event__key__in=chunk).select_related("event", "event__item"))
+        pieces = refunded_quantities(line_of(conversion.event.key or "") for conversion in credited)
         for conversion in credited:
-            given_back = pieces.get(line_of(conversion.event.key or ""), 0)
-            bought, cost = _happened(conversion.event), conversion.event.item.cost
-            conversion.quantity, conversion.revenue, conversion.margin = worth(bought, given_back, cost)
-            report.days.add(timezone.localdate(bought.time))
+            refunded_pieces = pieces.get(line_of(conversion.event.key or ""), 0)
+            purchase, cost = _creditable(conversion.event), conversion.event.item.cost
+            conversion.quantity, conversion.revenue, conversion.margin = net_amounts(purchase, refunded_pieces, cost)
+            report.days.add(timezone.localdate(purchase.time))
         Conversion.objects.bulk_update(credited, ["quantity", "revenue", "margin"])
 
 
-def _happened(event: Event) -> Happened:
-    return Happened(
-        event.pk,
-        event.kind,
-        event.visitor_id,
-        event.item_id,
-        aware(event.time),
-        event.quantity,
-        event.price,
-        event.basket,
-        event.key,
+def _creditable(event: Event) -> CreditableEvent:
+    return CreditableEvent(
+        pk=event.pk,
+        kind=event.kind,
+        visitor=event.visitor_id,
+        item=event.item_id,
+        time=to_aware(event.time),
+        quantity=event.quantity,
+        price=event.price,
+        basket=event.basket,
+        key=event.key,
     )

@@ -1,4 +1,4 @@
-"""Reports of what offers earned, added up from the rows of days."""
+"""Reports about the earnings of offers, added up from daily figures."""
 
 from __future__ import annotations
 
@@ -13,20 +13,26 @@ from django.db.models import Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from ..errors import DataError
-from ..learning.bootstrap import Z
+from ..learning.evaluation.bootstrap import Z
 from ..models import Arm, DailyExposure, DailyFigure, DailyTotal, Release, Segment
 
 DIMENSIONS = ("strategy", "slot", "arm", "segment", "release", "day")
 SUMS = ("impressions", "clicks", "cart_adds", "orders", "revenue", "margin", "order_value")
-# Longer than this nobody reads, and the rows of years cost time.
+# Longer reports would take too long.
 MOST_DAYS = 731
 ZERO = Decimal(0)
 
 
-@dataclass(frozen=True)
-class Line:
-    """One row of a report. ``impressions`` came into view (half of the offer for a second); ``revenue`` and ``margin``
-    are attributed: credited to an offer, whether or not it would have been bought without."""
+@dataclass(frozen=True, kw_only=True)
+class EarningsLine:
+    """One line of a report.
+
+    value, label: the value of the dimension, and its display name
+    impressions: offers of which half was visible for a second
+    clicks, cart_adds, orders: clicked offers, and attributed cart additions and orders
+    revenue, margin: attributed to offers, whether or not shoppers would have bought without them
+    order_value: total value of the orders
+    """
 
     value: str
     label: str
@@ -40,23 +46,23 @@ class Line:
 
     @property
     def ctr(self) -> float | None:
-        """Clicks an impression."""
+        """Clicks per impression."""
         return self.clicks / self.impressions if self.impressions else None
 
     @property
     def ctr_interval(self) -> tuple[float, float] | None:
-        """Its 95 % interval (E. B. Wilson 1927)."""
+        """The 95 % interval of `ctr` (E. B. Wilson 1927)."""
         return wilson(self.clicks, self.impressions) if self.impressions else None
 
     @property
     def average_order(self) -> Decimal | None:
-        """What an order with an offer in it was worth in all."""
+        """Mean total value of orders with an attributed purchase."""
         return self.order_value / self.orders if self.orders else None
 
 
 @dataclass(frozen=True)
-class Totals:
-    """All orders of the shop in the same days, and those of them with an offer in them."""
+class EarningsTotals:
+    """All orders of the shop in the same period; ``touched_…``: those with an attributed purchase."""
 
     orders: int = 0
     revenue: Decimal = ZERO
@@ -65,67 +71,77 @@ class Totals:
 
     @property
     def average_with(self) -> Decimal | None:
+        """Mean value of orders with an attributed purchase."""
         return self.touched_value / self.touched_orders if self.touched_orders else None
 
     @property
     def average_without(self) -> Decimal | None:
+        """Mean value of the other orders."""
         orders = self.orders - self.touched_orders
         return (self.revenue - self.touched_value) / orders if orders > 0 else None
 
 
 def period(since: date, until: date) -> tuple[date, date]:
-    """The days of a report, both included. Raises DataError for what is none."""
+    """The first and last day of a report, both included. Raises DataError for an invalid period."""
     if until < since:
         raise DataError(
-            _("The last day %(until)s lies before the first, %(since)s.") % {"until": until, "since": since}
+            _("The last day, %(until)s, is before the first day, %(since)s.") % {"until": until, "since": since}
         )
     if (until - since).days >= MOST_DAYS:
-        raise DataError(_("At most %(days)s days can be reported at once.") % {"days": MOST_DAYS})
+        raise DataError(_("A report can cover at most %(days)s days.") % {"days": MOST_DAYS})
     return since, until
 
 
-def report(since: date, until: date, by: str, only: Mapping[str, str] | None = None) -> list[Line]:
-    """What offers earned by one of DIMENSIONS, the greatest revenue first, days in their order.
+def report(since: date, until: date, by: str, only: Mapping[str, str] | None = None) -> list[EarningsLine]:
+    """Earnings by one of DIMENSIONS, highest revenue first, days in chronological order.
 
-    ``only`` keeps to values of the others. Raises DataError for dimensions and values that there are not.
+    only: filters by other dimensions.
+    Raises DataError for an unknown dimension or value.
     """
     if by not in DIMENSIONS:
-        raise DataError(_("“by” is one of %(names)s.") % {"names": ", ".join(DIMENSIONS)})
+        raise DataError(_("“by” must be one of: %(names)s.") % {"names": ", ".join(DIMENSIONS)})
     sums = _filtered(since, until, only or {}).values(by).annotate(**{f"sum_{name}": Sum(name) for name in SUMS})
     lines = [(row[by], {name: row[f"sum_{name}"] for name in SUMS}) for row in sums.order_by(by)]
     labels = _labels(by, [value for value, _ in lines])
-    found = [Line(str(value), labels.get(value, str(value)), **own) for value, own in lines]
-    return found if by == "day" else sorted(found, key=lambda line: (-line.revenue, -line.impressions, line.label))
+    report_lines = [
+        EarningsLine(value=str(value), label=labels.get(value, str(value)), **figures) for value, figures in lines
+    ]
+    if by == "day":
+        return report_lines
+    return sorted(report_lines, key=lambda line: (-line.revenue, -line.impressions, line.label))
 
 
-def totals(since: date, until: date) -> Totals:
+def totals(since: date, until: date) -> EarningsTotals:
+    """The sums of the days from ``since`` to ``until``, both included."""
     names = ("orders", "revenue", "touched_orders", "touched_value")
     sums = DailyTotal.objects.filter(day__gte=since, day__lte=until).aggregate(
         **{f"sum_{name}": Sum(name) for name in names}
     )
     orders, revenue, touched_orders, touched_value = (sums[f"sum_{name}"] or 0 for name in names)
-    return Totals(orders, Decimal(revenue), touched_orders, Decimal(touched_value))
+    return EarningsTotals(orders, Decimal(revenue), touched_orders, Decimal(touched_value))
 
 
 def exposure(since: date, until: date) -> dict[str, list[tuple[str, int, float]]]:
-    """How impressions spread over ``category``, ``brand``, ``price`` (the lower end of a band) and ``newness``:
-    (value, impressions, share), the greatest first; ``gini``: the mean of the days' figures as the last number."""
+    """(value, impressions, share) by dimension, largest first: ``category``, ``brand``, ``price`` and ``newness``.
+
+    The value of ``price`` is the lower bound of a band. ``gini`` has the mean of the daily coefficients as its share.
+    """
     rows = DailyExposure.objects.filter(day__gte=since, day__lte=until).order_by()
-    found: dict[str, list[tuple[str, int, float]]] = {}
-    counted = rows.exclude(dimension="gini").values_list("dimension", "value").annotate(many=Sum("impressions"))
-    for dimension, value, many in sorted(counted, key=lambda row: -row[2]):
-        found.setdefault(dimension, []).append((value, many, 0.0))
-    for dimension, values in found.items():
-        whole = sum(many for _, many, _ in values)
-        found[dimension] = [(value, many, many / whole if whole else 0.0) for value, many, _ in values]
-    days = list(rows.filter(dimension="gini").values_list("impressions", flat=True))
-    if days:
-        found["gini"] = [("", len(days), sum(days) / len(days) / 10_000)]
-    return found
+    shares: dict[str, list[tuple[str, int, float]]] = {}
+    counts = rows.exclude(dimension="gini").values_list("dimension", "value").annotate(sum=Sum("impressions"))
+    for dimension, value, count in sorted(counts, key=lambda row: -row[2]):
+        shares.setdefault(dimension, []).append((value, count, 0.0))
+    for dimension, values in shares.items():
+        total = sum(count for _, count, _ in values)
+        shares[dimension] = [(value, count, count / total if total else 0.0) for value, count, _ in values]
+    coefficients = list(rows.filter(dimension="gini").values_list("impressions", flat=True))
+    if coefficients:
+        shares["gini"] = [("", len(coefficients), sum(coefficients) / len(coefficients) / 10_000)]
+    return shares
 
 
 def wilson(hits: int, trials: int) -> tuple[float, float]:
-    """The ends of the 95 % interval of a share."""
+    """The 95 % interval of a share, as E. B. Wilson 1927."""
     share, square = hits / trials, Z**2
     middle = (share + square / (2 * trials)) / (1 + square / trials)
     half = Z * sqrt(share * (1 - share) / trials + square / (4 * trials**2)) / (1 + square / trials)
@@ -133,23 +149,23 @@ def wilson(hits: int, trials: int) -> tuple[float, float]:
 
 
 def latest(days: int, today: date) -> tuple[date, date]:
-    """The last so many days, today included."""
+    """The first and last of the latest ``days`` days, including today."""
     return today - timedelta(days=days - 1), today
 
 
 def _filtered(since: date, until: date, only: Mapping[str, str]) -> QuerySet[DailyFigure]:
-    wanted = Q(day__gte=since, day__lte=until)
+    condition = Q(day__gte=since, day__lte=until)
     for name, value in only.items():
         if name not in DIMENSIONS or name == "day":
-            raise DataError(_("“%(name)s” is no property that a report keeps to.") % {"name": name})
+            raise DataError(_("A report cannot be filtered by “%(name)s”.") % {"name": name})
         if name in ("segment", "release") and not (value.isascii() and value.isdigit() and len(value) < 19):
-            raise DataError(_("“%(name)s” is a whole number.") % {"name": name})
-        wanted &= Q(**{name: value})
-    return DailyFigure.objects.filter(wanted)
+            raise DataError(_("“%(name)s” must be a whole number.") % {"name": name})
+        condition &= Q(**{name: value})
+    return DailyFigure.objects.filter(condition)
 
 
 def _labels(by: str, values: list[Any]) -> dict[Any, str]:
-    """What people call the values, where that is not how they are stored."""
+    """Display names of values, if they differ from the values themselves."""
     if by == "segment":
         segments = Segment.objects.filter(pk__in=values).defer("profile", "centre")
         return {0: _("none"), **{segment.pk: str(segment) for segment in segments}}
@@ -157,8 +173,8 @@ def _labels(by: str, values: list[Any]) -> dict[Any, str]:
         return {0: _("none"), **{release.pk: str(release) for release in Release.objects.filter(pk__in=values)}}
     if by == "arm":
         arms = Arm.objects.filter(pk__in=[int(value) for value in values if value.isdigit()])
-        named = {str(arm.pk): f"{arm.experiment}: {arm.name}" for arm in arms.select_related("experiment")}
-        return {"": _("no experiment"), **named}
+        labels = {str(arm.pk): f"{arm.experiment}: {arm.name}" for arm in arms.select_related("experiment")}
+        return {"": _("no experiment"), **labels}
     if by == "slot":
         return {"": _("no slot")}
     return {}

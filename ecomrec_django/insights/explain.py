@@ -1,51 +1,57 @@
-"""Why an offer is shown to somebody, and why another is not: the guard's own verdicts, told for every candidate."""
+"""Why an offer is shown to a shopper and another is not: the guard's verdicts on all candidates."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from time import time
 from typing import Any
 
 from ..conf import conf
-from ..learning.past import Past
 from ..models import Item, Visitor
-from ..serving.beside import Beside
-from ..serving.choosing import decided
-from ..serving.customer import Customer, customer_by_key
-from ..serving.learned import model_of
-from ..serving.offers import beside as anchors_beside
-from ..serving.offers import examine, guard_of, present, terms_of
+from ..serving.anchor_product import AnchorProduct
+from ..serving.assignment import assign
 from ..serving.page import Page
-from ..serving.personal import Known
+from ..serving.presentation import reason_of
 from ..serving.registry import strategy_named
-from ..serving.rulebook import rulebook
-from ..serving.stored import stored_for
-from ..serving.variants import NOWHERE, Place, slot_variant
-from ..strategies.base import Offer, Reason
-from .evidence import orders_with_both
+from ..serving.selection import SELECTION, BlockDraft, Selection, examine, live_anchors
+from ..serving.shopper_context import ShopperContext, shopper_context_by_key
+from ..serving.variants import NO_ASSIGNMENT, SlotAssignment, slot_variant
+from ..strategies.base import Offer, Reason, Violation, ViolationCode
+from .pair_evidence import orders_with_both
 
-# As many as the guard is ever given.
-EVERY = 10_000
+# More than a block ever has.
+ALL_CANDIDATES = 10_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What became of one candidate: ``place`` in the block from 1, or the ``rule`` that it breaks; with neither, sound
-    offers stand before it and fill the block. ``rank``: among all candidates, from 1."""
+    """The verdict on one candidate; one without place and violation is eligible, but the block is full before it.
+
+    rank: rank among all candidates, starting at 1
+    place: position in the block, starting at 1; None if it is not shown
+    violation: the rule that excludes it; None if there is none
+    price: the customer's price; None if it was not read
+    sentence: the reason shown on a page
+    """
 
     offer: Offer
     rank: int
     place: int | None = None
-    rule: str = ""
+    violation: Violation | None = None
     price: Decimal | None = None
     sentence: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """The candidates of one strategy on one page, best first; ``fills``: whether this block is the one shown."""
+    """The candidates of one strategy on one page.
+
+    release: Release.pk of the published release, None without one
+    limit: maximum number of offers
+    verdicts: one per candidate, best first
+    fills: whether this is the block that is shown
+    """
 
     strategy: str
     release: int | None
@@ -54,11 +60,13 @@ class Explanation:
     fills: bool = True
 
     def of(self, item: str) -> Verdict | None:
-        return next((one for one in self.verdicts if one.offer.item == item), None)
+        """The verdict on one item (external id); None if it is no candidate."""
+        return next((verdict for verdict in self.verdicts if verdict.offer.item == item), None)
 
     @property
     def shown(self) -> list[Verdict]:
-        return [one for one in self.verdicts if one.place is not None]
+        """Verdicts on the offers in the block, best candidate first."""
+        return [verdict for verdict in self.verdicts if verdict.place is not None]
 
 
 def explain(
@@ -67,98 +75,118 @@ def explain(
     anchors: Iterable[Any],
     limit: int | None = None,
     category: Any = None,
-    place: Place = NOWHERE,
+    assignment: SlotAssignment = NO_ASSIGNMENT,
+    selection: Selection = SELECTION,
 ) -> Explanation:
     """The verdict on every candidate of a block. Raises what `examine` raises."""
-    most = place.variant.limit or (conf.LIMIT if limit is None else limit)
-    given = list(anchors)
-    # Which offers are kept first does not turn on how many are asked for.
-    found = examine(page, strategy, given, EVERY, category, place)
-    shown = {kept.offer.item: at for at, kept in enumerate(found.kept[:most], start=1)}
-    of_kept = {kept.offer.item: kept for kept in found.kept}
-    broken = {one.offer.item: one.rule for one in found.left_out}
-    only = next(iter(found.anchors)) if len(found.anchors) == 1 else ""
-    beside = Beside.of(page.catalog, page.request, found.anchors.get(only))
+    limit = assignment.variant.limit or (conf.LIMIT if limit is None else limit)
+    # The order of offers does not depend on their number.
+    examination = examine(page, strategy, list(anchors), ALL_CANDIDATES, category, assignment, selection)
+    eligible_offers = {eligible.offer.item: eligible for eligible in examination.eligible}
+    places = {item: place for place, item in enumerate(list(eligible_offers)[:limit], start=1)}
+    violations = {rejected.offer.item: rejected.violation for rejected in examination.rejected}
+    only_anchor = next(iter(examination.anchors)) if len(examination.anchors) == 1 else ""
+    anchor = AnchorProduct.of(page.catalog, page.request, examination.anchors.get(only_anchor))
     verdicts = []
-    for rank, (offer, _) in enumerate(found.candidates, start=1):
-        kept = of_kept.get(offer.item)
-        said = present(page.catalog, page.request, kept, beside).reason if kept is not None else ""
+    for rank, (offer, _) in enumerate(examination.candidates, start=1):
+        eligible = eligible_offers.get(offer.item)
         verdicts.append(
             Verdict(
-                offer,
-                rank,
-                shown.get(offer.item),
-                broken.get(offer.item, ""),
-                kept.price if kept is not None else None,
-                said,
+                offer=offer,
+                rank=rank,
+                place=places.get(offer.item),
+                violation=violations.get(offer.item),
+                price=eligible.price if eligible is not None else None,
+                sentence=reason_of(page.catalog, page.request, eligible, anchor) if eligible is not None else "",
             )
         )
-    return Explanation(strategy, found.release, most, verdicts)
+    return Explanation(strategy=strategy, release=examination.release, limit=limit, verdicts=verdicts)
 
 
 def explain_slot(page: Page, slot: str, anchors: Iterable[Any], visitor: str = "") -> list[Explanation]:
-    """Each strategy of the slot's chain in turn; the first with enough offers fills it.
+    """Explanations of the strategies in the slot's chain; the first one with enough offers fills it.
 
-    ``visitor``, a Visitor.key, sees their arm of a running experiment. Raises ConfigurationError for an unknown slot.
+    visitor: Visitor.key whose arm of a running experiment is used.
+    Raises ConfigurationError for an unknown slot.
     """
-    place = Place(slot, "", slot_variant(slot))
-    trial = page.rulebook.trial(slot)
-    if trial is not None and visitor:
-        segment = page.customer.segment if page.customer is not None else None
-        place, _ = decided(trial, slot, visitor, segment or 0)
-    given, filled, found = list(anchors), False, []
-    for strategy in place.variant.chain:
-        one = explain(page, strategy, given, None, None, place)
-        fills = not filled and len(one.shown) >= place.variant.minimum
+    assignment = SlotAssignment(slot=slot, variant=slot_variant(slot))
+    experiment = page.rulebook.experiment(slot)
+    if experiment is not None and visitor:
+        assignment, _ = assign(experiment, slot, visitor, page.segment or 0)
+    subjects, filled, explanations = list(anchors), False, []
+    for strategy in assignment.variant.chain:
+        explanation = explain(page, strategy, subjects, assignment=assignment)
+        fills = not filled and len(explanation.shown) >= assignment.variant.minimum
         filled = filled or fills
-        found.append(replace(one, fills=fills))
-    return found
+        explanations.append(replace(explanation, fills=fills))
+    return explanations
 
 
 def page_for(segment: int | None = None, visitor: Visitor | None = None) -> Page:
-    """A page as an anonymous visitor would get it, or somebody of a segment (a Segment.pk), or one ``visitor``.
+    """A page for an anonymous shopper, for one of a segment (Segment.pk), or for ``visitor``, with an empty cart.
 
-    Nobody's cart is known here. Waits until this process has read the published model.
+    It waits until this process has read the models.
     """
-    page = Page(conf.CATALOG(), None)
-    page.rulebook = rulebook()
-    page.customer, page.known = None, None
+    page = Page(catalog=conf.CATALOG(), waits=True)
+    page.shopper = None
     if visitor is not None:
-        customer = page.customer = customer_by_key(visitor.key)
-        model = model_of(customer.release, customer.digest, wait=True) if customer is not None else None
-        if customer is not None and model is not None:
-            page.known = Known(customer, model, time())
+        page.shopper = shopper_context_by_key(visitor.key)
     elif segment is not None:
-        page.customer = Customer(Past.empty(), [], segment, 0, "", {})
+        page.shopper = ShopperContext.stranger(segment)
     return page
 
 
-def why_absent(page: Page, strategy: str, anchors: Sequence[str], item: str, slot: str = "") -> str:
-    """Why ``item`` is not even a candidate beside ``anchors`` (external ids): the rule of the guard or of the strategy
-    that would keep it out, or that too little speaks for it."""
-    items = Item.objects.filter(external_id__in=[item, *anchors]).select_related("category").defer("description")
-    found = {one.external_id: one for one in items}
-    offered = found.get(item)
+def why_absent(page: Page, strategy: str, anchors: Sequence[str], item: str, slot: str = "") -> Violation:
+    """Why ``item`` is not a candidate on the page of ``anchors`` (external ids).
+
+    The rule of the guard or of the strategy that would exclude it, or TOO_WEAK.
+    """
+    rows = Item.objects.filter(external_id__in=[item, *anchors]).select_related("category").defer("description")
+    items = {row.external_id: row for row in rows}
+    offered = items.get(item)
     if offered is None or not offered.active:
-        return "missing"
-    rules = strategy_named(strategy)
+        return Violation(ViolationCode.MISSING)
     live = page.catalog.in_bulk([item, *anchors], page.request)
-    stored, _ = stored_for(strategy, anchors if rules.needs_anchor else ())
-    beside = anchors_beside(page, {name: live.get(name) for name in stored}, stored)
-    aisle = offered.category.aisle_id if offered.category is not None else None
-    offer = Offer(item, 0.0, Reason.POPULAR, aisle or 0, ())
-    segment = page.customer.segment if page.customer is not None else None
-    guard = guard_of(page, rules, stored, [one.item for one in beside], segment)
-    guard.terms = terms_of(page, strategy, slot, segment, [offer], [one.item for one in beside])
-    guard.choose(guard.sift([offer]), live, beside, 1)
-    if guard.left_out:
-        return guard.left_out[0].rule
-    if rules.same_need and any(_need(found.get(name)) != _need(offered) for name in anchors):
-        return "other_need"
-    if len(beside) == 1 and not rules.same_need:
-        orders, customers = orders_with_both(found[anchors[0]], offered) if anchors[0] in found else (0, 0)
-        return f"too_weak {orders} {customers}"
-    return "too_weak"
+    needs_anchor, same_need = strategy_named(strategy).needs_anchor, strategy_named(strategy).same_need
+    block_anchors = list(dict.fromkeys(anchors)) if needs_anchor else []
+    violation = _violation(page, strategy, block_anchors, frozenset(anchors), offered, slot, live)
+    if violation is not None:
+        return violation
+    if same_need and any(_need(items.get(anchor)) != _need(offered) for anchor in anchors):
+        return Violation(ViolationCode.OTHER_NEED)
+    if len(block_anchors) == 1 and not same_need:
+        orders, customers = orders_with_both(items[anchors[0]], offered) if anchors[0] in items else (0, 0)
+        return Violation(ViolationCode.TOO_WEAK, {"orders": orders, "customers": customers})
+    return Violation(ViolationCode.TOO_WEAK)
+
+
+def _violation(
+    page: Page,
+    strategy: str,
+    anchors: Sequence[str],
+    subjects: frozenset[str],
+    item: Item,
+    slot: str,
+    live: Mapping[str, Any],
+) -> Violation | None:
+    """The rule that ``item`` would break if it were in the list; ``live``: live products by external id."""
+    stored, _ = SELECTION.store(strategy, anchors, general=False)
+    draft = BlockDraft(
+        page=page,
+        name=strategy,
+        strategy=strategy_named(strategy),
+        anchors=anchors,
+        subjects=subjects,
+        stored=stored,
+        segment=page.segment,
+        assignment=SlotAssignment(slot=slot),
+    )
+    aisle = item.category.aisle_id if item.category is not None else None
+    offer = Offer(item=item.external_id, score=0.0, reason=Reason.POPULAR, aisle=aisle or 0, evidence=())
+    guard = SELECTION.guard(draft, SELECTION.rules(draft, [offer]))
+    live_products = {anchor: live.get(anchor) for anchor in anchors}
+    guard.choose(guard.precheck([offer]), live, live_anchors(draft, live_products), 1)
+    return guard.rejected[0].violation if guard.rejected else None
 
 
 def _need(item: Item | None) -> int | None:

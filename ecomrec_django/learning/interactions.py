@@ -13,28 +13,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DataError
+from .sparse import positions
+from .types import AnyArray, BoolArray, FloatArray, IntArray, ObjectArray
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 # visitor: Visitor.pk, 0 for a guest · item: Item.pk · price: of one piece, NaN if unknown · time: UTC ·
-# basket, session: "" if none · quantity: pieces; a `refund` row takes its pieces back from the `purchase` of the same
-# basket and item.
+# basket, session: "" if none · quantity: pieces, or a weight or length; a `refund` row takes its own back from the
+# `purchase` of the same basket and item · component: of a kit whose own line is there as well.
 HISTORY = {
     "event": "int64",
     "visitor": "int64",
     "item": "int64",
     "kind": "string",
-    "quantity": "int32",
+    "quantity": "float64",
     "price": "float64",
     "rating": "float64",
     "time": "timestamp[us, tz=UTC]",
     "basket": "string",
     "session": "string",
+    "component": "bool",
 }
 
 # item: Item.pk · category: Category.pk of the leaf (the need), 0 if none · aisle: Category.pk of its aisle, 0 if none ·
-# attributes: lines of "name=value" · cost: what the item costs the shop, NaN if unknown.
+# attributes: lines of "name=value" · cost: what the item costs the shop, NaN if unknown ·
+# amount: what it holds in its unit, one of `amounts.UNITS`; NaN and "" if unknown ·
+# sellable: false for fees and whatever else shoppers do not choose.
 ITEMS = {
     "item": "int64",
     "external_id": "string",
@@ -47,9 +52,12 @@ ITEMS = {
     "price": "float64",
     "cost": "float64",
     "rating": "float64",
+    "amount": "float64",
+    "unit": "string",
     "attributes": "string",
     "available": "bool",
     "active": "bool",
+    "sellable": "bool",
 }
 
 # Visitors whose events need more than their own row says. visitor: Visitor.pk · person: Visitor.pk of the account that
@@ -61,13 +69,19 @@ VISITORS = {
 }
 
 
+# Items that are gone and others took the place of. item: Item.pk · successor: Item.pk to which its history belongs.
+SUCCESSORS = {
+    "item": "int64",
+    "successor": "int64",
+}
+
+
 def schema(columns: dict[str, str]) -> pa.Schema:
-    """The Arrow schema of HISTORY, ITEMS or VISITORS."""
+    """The Arrow schema of HISTORY, ITEMS, VISITORS or SUCCESSORS."""
     import pyarrow as pa
 
     types = {
         "int64": pa.int64(),
-        "int32": pa.int32(),
         "float64": pa.float64(),
         "string": pa.string(),
         "bool": pa.bool_(),
@@ -76,7 +90,31 @@ def schema(columns: dict[str, str]) -> pa.Schema:
     return pa.schema([(name, types[kind]) for name, kind in columns.items()])
 
 
-# `Interactions.kind` is a place in this list.
+# What an item has where a catalog says nothing of it; ``item`` and ``external_id`` it always has.
+ITEM_DEFAULTS = {
+    "title": "",
+    "description": "",
+    "brand": "",
+    "category": 0,
+    "aisle": 0,
+    "category_path": "",
+    "price": float("nan"),
+    "cost": float("nan"),
+    "rating": float("nan"),
+    "amount": float("nan"),
+    "unit": "",
+    "attributes": "",
+    "available": True,
+    "active": True,
+    "sellable": True,
+}
+
+# Seconds.
+DAY = 86_400
+# The latest events of a visitor other than purchases that are learned from: more of them add nothing.
+MAX_OTHER_EVENTS = 200
+
+# `Interactions.kind` is a position in this list.
 KINDS = (
     "view_item",
     "add_to_cart",
@@ -91,52 +129,58 @@ KINDS = (
 
 @dataclass(frozen=True)
 class IdMap:
-    """Ids ↔ numbers 0…len - 1. ``ids``, shape (len,) int64, ascending without repeats."""
+    """Ids ↔ numbers 0…len - 1.
 
-    ids: np.ndarray
+    ids: shape (len,) int64, ascending without repeats
+    """
+
+    ids: IntArray
 
     def __post_init__(self) -> None:
         if self.ids.ndim != 1 or (np.diff(self.ids) <= 0).any():
-            raise DataError("The ids of an IdMap must ascend without repeats: make it with IdMap.of(ids).")
+            raise DataError("The ids of an IdMap must be sorted and unique: use IdMap.of(ids).")
 
     @classmethod
-    def of(cls, ids: np.ndarray) -> IdMap:
+    def of(cls, ids: AnyArray) -> IdMap:
         """The map of all distinct ``ids``."""
         return cls(np.unique(np.asarray(ids, np.int64)))
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def numbers(self, ids: np.ndarray) -> np.ndarray:
+    def numbers(self, ids: AnyArray) -> IntArray:
         """The numbers of ``ids``, shape as given; -1 for an unknown one."""
-        ids = np.asarray(ids, np.int64)
-        if not len(self.ids):
-            return np.full(ids.shape, -1)
-        found = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
-        return np.where(self.ids[found] == ids, found, -1)
+        return positions(self.ids, np.asarray(ids, np.int64))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Interactions:
     """What visitors did, one row per event in the order of time; every array has shape (events,).
 
-    visitor, item: numbers in ``visitors`` and ``items``, visitor -1 for a guest · kind: a place in KINDS, int8 ·
-    value: pieces · time: seconds since 1970, UTC · basket, session: numbers from 0, -1 for none · price: of one piece ·
-    rating: stars of a review; both NaN where unknown. Whole numbers are int64, others float64. Raises DataError for
-    arrays that are not so.
+    visitors, items: the ids behind the numbers
+    visitor: a number in ``visitors``, int64; -1 for a guest
+    item: a number in ``items``, int64
+    kind: a position in KINDS, int8
+    value: pieces, float64
+    time: seconds since 1970, UTC, int64
+    basket, session: numbers from 0, int64; -1 for none
+    price: of one piece, float64; NaN where unknown
+    rating: stars of a review, float64; NaN where unknown
+
+    Raises DataError for arrays of another type, shape or range.
     """
 
     visitors: IdMap
     items: IdMap
-    visitor: np.ndarray
-    item: np.ndarray
-    kind: np.ndarray
-    value: np.ndarray
-    time: np.ndarray
-    basket: np.ndarray
-    session: np.ndarray
-    price: np.ndarray
-    rating: np.ndarray
+    visitor: IntArray
+    item: IntArray
+    kind: IntArray
+    value: FloatArray
+    time: IntArray
+    basket: IntArray
+    session: IntArray
+    price: FloatArray
+    rating: FloatArray
 
     def __post_init__(self) -> None:
         for name, type_, lowest, end in (
@@ -164,33 +208,34 @@ class Interactions:
     @classmethod
     def of(cls, history: pa.Table, items: IdMap) -> Interactions:
         """The events of a ``history`` (columns HISTORY) with known ``items``."""
-        columns = {name: history[name].to_numpy() for name in ("visitor", "item", "event", "quantity")}
         kind = kind_numbers(history["kind"])
-        known = (items.numbers(columns["item"]) >= 0) & (kind >= 0)
-        time = history["time"].to_numpy().astype("datetime64[s]").astype(np.int64)
+        known = (items.numbers(history["item"].to_numpy()) >= 0) & (kind >= 0)
+        time = to_seconds(history["time"])
         rows = np.flatnonzero(known)
-        rows = rows[np.lexsort((columns["event"][rows], time[rows]))]
-        visitors = IdMap.of(columns["visitor"][rows][columns["visitor"][rows] != 0])
+        rows = rows[np.lexsort((history["event"].to_numpy()[rows], time[rows]))]
+        visitor = history["visitor"].to_numpy()[rows]
+        visitors = IdMap.of(visitor[visitor != 0])
         return cls(
-            visitors,
-            items,
-            visitors.numbers(columns["visitor"][rows]),
-            items.numbers(columns["item"][rows]),
-            kind[rows].astype(np.int8),
-            np.maximum(columns["quantity"][rows], 0).astype(np.float64),
-            time[rows],
-            _named(history["basket"].to_numpy()[rows], columns["visitor"][rows]),
-            _named(history["session"].to_numpy()[rows], columns["visitor"][rows]),
-            *(history[name].to_numpy(zero_copy_only=False)[rows].astype(np.float64) for name in ("price", "rating")),
+            visitors=visitors,
+            items=items,
+            visitor=visitors.numbers(visitor),
+            item=items.numbers(history["item"].to_numpy()[rows]),
+            kind=kind[rows].astype(np.int8),
+            value=np.maximum(history["quantity"].to_numpy()[rows], 0).astype(np.float64),
+            time=time[rows],
+            basket=_numbers_of_names(history["basket"].to_numpy()[rows], visitor),
+            session=_numbers_of_names(history["session"].to_numpy()[rows], visitor),
+            price=to_floats(history["price"])[rows],
+            rating=to_floats(history["rating"])[rows],
         )
 
     def __len__(self) -> int:
         return len(self.item)
 
-    def where(self, kept: np.ndarray) -> Interactions:
-        """The events of a boolean mask."""
+    def where(self, mask: BoolArray) -> Interactions:
+        """The events of a boolean mask, shape (events,)."""
         names = ("visitor", "item", "kind", "value", "time", "basket", "session", "price", "rating")
-        return replace(self, **{name: getattr(self, name)[kept] for name in names})
+        return replace(self, **{name: getattr(self, name)[mask] for name in names})
 
     def of_kind(self, *kinds: str) -> Interactions:
         """The events of some of KINDS."""
@@ -201,17 +246,27 @@ _KIND_ORDER = np.argsort(KINDS)
 _SORTED_KINDS = np.array(KINDS)[_KIND_ORDER]
 
 
-def kind_numbers(kinds: pa.ChunkedArray) -> np.ndarray:
-    """Places in KINDS, -1 for an unknown kind."""
+def kind_numbers(kinds: pa.ChunkedArray) -> IntArray:
+    """Positions in KINDS, -1 for an unknown kind."""
     names = kinds.to_numpy().astype(str)
-    found = np.minimum(np.searchsorted(_SORTED_KINDS, names), len(KINDS) - 1)
-    return np.where(_SORTED_KINDS[found] == names, _KIND_ORDER[found], -1)
+    places = positions(_SORTED_KINDS, names)
+    return np.where(places >= 0, _KIND_ORDER[places], -1)
 
 
-def _named(names: np.ndarray, visitor: np.ndarray) -> np.ndarray:
+def to_seconds(column: pa.ChunkedArray) -> IntArray:
+    """Moments as seconds since 1970, UTC, int64."""
+    return column.to_numpy().astype("datetime64[s]").astype(np.int64)
+
+
+def to_floats(column: pa.ChunkedArray) -> FloatArray:
+    """Numbers as float64, NaN for null."""
+    return column.to_numpy(zero_copy_only=False).astype(np.float64)
+
+
+def _numbers_of_names(names: ObjectArray, visitor: IntArray) -> IntArray:
     """Numbers of the distinct (name, visitor) pairs, so that no two visitors share one; -1 for the empty name."""
-    given = names.astype(str) != ""
-    number = np.full(len(names), -1)
-    _, name = np.unique(names[given].astype(str), return_inverse=True)
-    _, number[given] = np.unique(np.stack([name, visitor[given]]), axis=1, return_inverse=True)
-    return number
+    present = names.astype(str) != ""
+    numbers = np.full(len(names), -1)
+    _, name = np.unique(names[present].astype(str), return_inverse=True)
+    _, numbers[present] = np.unique(np.stack([name, visitor[present]]), axis=1, return_inverse=True)
+    return numbers

@@ -1,4 +1,4 @@
-"""A bound on the memory of this process, for work whose need is not known beforehand; kept on Linux."""
+"""A memory limit of this process, for trainings whose need is unknown beforehand; enforced on Linux."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GI
 _STATM = Path("/proc/self/statm")
 
 
-class Ceiling:
-    """``text`` such as "4GB"; raises DataError for anything else."""
+class MemoryLimit:
+    """A limit such as "4GB"; raises DataError for any other text."""
 
     def __init__(self, text: str) -> None:
-        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMG]i?B)\s*", str(text), re.IGNORECASE)
-        if found is None or not float(found[1]):
-            raise DataError(f"{text!r} is no amount of memory: write it like 4GB or 1500MB.")
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMG]i?B)\s*", str(text), re.IGNORECASE)
+        if match is None or not float(match[1]):
+            raise DataError(f"{text!r} is not an amount of memory such as 4GB or 1500MB.")
         self.text = str(text)
-        self.bytes = int(float(found[1]) * _UNITS[found[2].upper()])
+        self.bytes = int(float(match[1]) * _UNITS[match[2].upper()])
 
     def check(self) -> None:
-        """Raises MemoryLimitError where this process holds more."""
-        if (now := held()) > self.bytes:
+        """Raise MemoryLimitError if this process uses more."""
+        if (now := resident_bytes()) > self.bytes:
             raise MemoryLimitError(
-                f"Networks may take {self.text} of memory, and this one was stopped at {now / 10**6:,.0f} MB: raise "
-                "ECOMREC['DEEP_MEMORY']. What it has learned so far is kept for the next run."
+                f"The training was stopped at {now / 10**6:,.0f} MB of memory; the limit is {self.text}. Raise "
+                "ECOMREC['DEEP_MEMORY']; the next run continues from here."
             )
 
 
-def held() -> int:
-    """Bytes of memory that this process holds; 0 on a system that is not Linux, where nothing tells."""
+def resident_bytes() -> int:
+    """Bytes of memory that this process uses; 0 on systems other than Linux, where it is unknown."""
     return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if _STATM.exists() else 0

@@ -1,9 +1,12 @@
-from .behaviour import Checkpoint, Event, GuestOrder, HeldEvent, Kind, Omission, Visitor
+"""Database rows: catalog, events, what was learned, what staff decided. Imports Django alone."""
+
 from .catalog import Category, Item, ItemPicture
-from .measurement import Arm, Conversion, DailyExposure, DailyFigure, DailyTotal, Experiment, Exposure, Impression
+from .decisions import Decision
+from .events import Checkpoint, Correction, Event, GuestOrder, HeldEvent, Kind, Omission, Visitor, WaitingLine
+from .experiments import Arm, Experiment, Exposure
+from .measurement import Conversion, DailyExposure, DailyFigure, DailyTotal, Impression
 from .privacy import Erasure
-from .releases import OfferList, Override, Publication, Release, ReviewList, TrainingRun
-from .reviewing import Decision
+from .releases import OfferList, Override, Publication, Release, ReviewList, StrategyVerdict, TrainingRun
 from .rules import Rule
 from .shoppers import Profile, Segment
 
@@ -12,6 +15,7 @@ __all__ = [
     "Category",
     "Checkpoint",
     "Conversion",
+    "Correction",
     "DailyExposure",
     "DailyFigure",
     "DailyTotal",
@@ -35,6 +39,8 @@ __all__ = [
     "ReviewList",
     "Rule",
     "Segment",
+    "StrategyVerdict",
     "TrainingRun",
     "Visitor",
+    "WaitingLine",
 ]

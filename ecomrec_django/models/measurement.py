@@ -1,15 +1,15 @@
-"""What was shown, what came of it, and the experiments that compare one way of offering with another."""
+"""Measurement: impressions of offers, the conversions they are credited with, and daily totals."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .behaviour import Event, Visitor
 from .catalog import Item
-from .fields import ExactCharField
+from .events import Event, Visitor
+from .fields import ExactCharField, QuantityField
 
 
 class Impression(models.Model):
-    """One offer that one visitor had before their eyes in one block, and when they clicked it."""
+    """One offer that one visitor saw in one block, and when they clicked it."""
 
     visitor = models.ForeignKey(
         Visitor,
@@ -20,11 +20,11 @@ class Impression(models.Model):
         verbose_name=_("visitor"),
     )
     item = models.ForeignKey(Item, models.CASCADE, related_name="impressions", verbose_name=_("offer"))
-    # Null beside a cart or several products.
+    # Null on a cart page, or with several anchors.
     anchor = models.ForeignKey(
         Item, models.CASCADE, null=True, blank=True, related_name="+", db_index=False, verbose_name=_("anchor")
     )
-    # Empty for a block that is not of a slot.
+    # Empty for a block outside of a slot.
     slot = models.CharField(_("slot"), max_length=32, blank=True)
     strategy = models.CharField(_("strategy"), max_length=32)
     # Number of the Release; no foreign key, since what was shown outlives the lists.
@@ -36,7 +36,7 @@ class Impression(models.Model):
     time = models.DateTimeField(_("time"), db_index=True)
     clicked = models.DateTimeField(_("clicked"), null=True, blank=True)
     policy = models.CharField(_("policy version"), max_length=16, blank=True)
-    # Digest of block, visitor and item: the same impression reported again is refused by the database.
+    # Digest of block, visitor and item; unique, so that a repeated report of an impression cannot add it again.
     key = ExactCharField(max_length=64, unique=True, editable=False)
 
     class Meta:
@@ -48,113 +48,21 @@ class Impression(models.Model):
         return f"{self.strategy} {self.item_id}"
 
 
-class Experiment(models.Model):
-    """Arms that take turns in one slot: a fixed split to compare them, or a bandit that gives the better one more."""
-
-    class Mode(models.TextChoices):
-        SPLIT = "split", _("fixed shares")
-        BANDIT = "bandit", _("more for what earns more")
-
-    class Objective(models.TextChoices):
-        CLICKS = "clicks", _("clicks")
-        ORDERS = "orders", _("orders")
-        REVENUE = "revenue", _("revenue")
-        MARGIN = "margin", _("margin")
-
-    class Status(models.TextChoices):
-        DRAFT = "draft", _("draft")
-        RUNNING = "running", _("running")
-        ENDED = "ended", _("ended")
-
-    name = models.CharField(_("name"), max_length=80)
-    slot = models.CharField(_("slot"), max_length=32)
-    mode = models.CharField(_("mode"), max_length=8, choices=Mode.choices, default=Mode.SPLIT)
-    objective = models.CharField(_("objective"), max_length=8, choices=Objective.choices, default=Objective.REVENUE)
-    # Share of visitors who see no offers in the slot: what everything is measured against.
-    holdout = models.FloatField(_("holdout"), default=0.1)
-    status = models.CharField(_("status"), max_length=8, choices=Status.choices, default=Status.DRAFT, editable=False)
-    started = models.DateTimeField(_("started"), null=True, blank=True, editable=False)
-    ended = models.DateTimeField(_("ended"), null=True, blank=True, editable=False)
-    # What the last evaluation found: see `ecomrec_django.insights.experiments`.
-    results = models.JSONField(_("results"), default=dict, blank=True, editable=False)
-    # Why one arm has all visitors outside of the holdout; empty while they are shared.
-    settled = models.CharField(_("settled because"), max_length=255, blank=True, editable=False)
-
-    class Meta:
-        verbose_name = _("experiment")
-        verbose_name_plural = _("experiments")
-        ordering = ["-id"]
-        permissions = [("run_experiment", _("Can start, end and switch experiments"))]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Arm(models.Model):
-    """One variant of what a slot shows; the one without offers is the holdout."""
-
-    experiment = models.ForeignKey(Experiment, models.CASCADE, related_name="arms", verbose_name=_("experiment"))
-    name = models.CharField(_("name"), max_length=40)
-    # What it changes of the slot: see `ecomrec_django.serving.variants`.
-    options = models.JSONField(_("options"), default=dict, blank=True)
-    is_holdout = models.BooleanField(_("holdout"), default=False, editable=False)
-    # Share of the visitors outside of the holdout, against those of the other arms.
-    weight = models.FloatField(_("weight"), default=1.0)
-    # What a bandit gives it: {"0": share of those without a segment, "7": of Segment 7, ...}.
-    shares = models.JSONField(default=dict, blank=True, editable=False)
-
-    class Meta:
-        verbose_name = _("arm")
-        verbose_name_plural = _("arms")
-        ordering = ["id"]
-        constraints = [models.UniqueConstraint(fields=["experiment", "name"], name="ecomrec_one_arm_per_name")]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Exposure(models.Model):
-    """A visitor came, on one day, to a page whose slot an experiment decides: the first moment of that day and arm."""
-
-    arm = models.ForeignKey(Arm, models.CASCADE, db_index=False, related_name="exposures", verbose_name=_("arm"))
-    visitor = models.ForeignKey(
-        Visitor, models.CASCADE, db_index=False, related_name="exposures", verbose_name=_("visitor")
-    )
-    time = models.DateTimeField(_("time"))
-    # Segment.pk as the decision knew it, 0 for none.
-    segment = models.PositiveBigIntegerField(_("segment"), default=0)
-    # The chance that the arm had for this visitor.
-    propensity = models.FloatField(_("propensity"))
-    # Digest of arm, visitor and day.
-    key = ExactCharField(max_length=64, unique=True, editable=False)
-
-    class Meta:
-        verbose_name = _("exposure")
-        verbose_name_plural = _("exposures")
-        indexes = [
-            models.Index(fields=["arm", "time"], name="ecomrec_exposure_arm"),
-            models.Index(fields=["visitor", "time"], name="ecomrec_exposure_visitor"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.arm_id} {self.visitor_id}"
-
-
 class Conversion(models.Model):
-    """What an offer is credited with: its item was put in the cart, or bought, soon after it was clicked or seen."""
+    """An offer's credit: its item was added to the cart or bought soon after a click on the offer or a view of it."""
 
     class Touch(models.TextChoices):
         CLICK = "click", _("click")
         VIEW = "view", _("view")
 
-    # The purchase or the adding to the cart.
+    # The purchase, or the addition to the cart.
     event = models.OneToOneField(Event, models.CASCADE, related_name="conversion", verbose_name=_("event"))
     impression = models.ForeignKey(Impression, models.CASCADE, related_name="conversions", verbose_name=_("impression"))
-    touch = models.CharField(_("after a"), max_length=5, choices=Touch.choices)
-    purchase = models.BooleanField(_("bought"))
-    # Pieces less those given back.
-    quantity = models.PositiveIntegerField(_("quantity"), default=0)
-    # In the shop's base currency, less what was given back; margin where the cost is known, else the revenue.
+    touch = models.CharField(_("attributed to a"), max_length=5, choices=Touch.choices)
+    is_purchase = models.BooleanField(_("purchase"))
+    # Pieces less returns.
+    quantity = QuantityField(_("quantity"), default=0)
+    # In the shop's base currency, net of refunds; the margin where the cost is known, else the revenue.
     revenue = models.DecimalField(_("revenue"), max_digits=14, decimal_places=2, default=0)
     margin = models.DecimalField(_("margin"), max_digits=14, decimal_places=2, default=0)
     time = models.DateTimeField(_("time"), db_index=True)
@@ -168,7 +76,7 @@ class Conversion(models.Model):
 
 
 class DailyFigure(models.Model):
-    """What one day's offers of one kind did: the rows that reports add up. Made anew while its windows are open."""
+    """The results of one day's offers of one kind, which reports add up; rewritten while its windows are open."""
 
     day = models.DateField(_("day"))
     slot = models.CharField(_("slot"), max_length=32, blank=True)
@@ -179,11 +87,11 @@ class DailyFigure(models.Model):
     impressions = models.PositiveBigIntegerField(_("impressions"), default=0)
     clicks = models.PositiveBigIntegerField(_("clicks"), default=0)
     cart_adds = models.PositiveBigIntegerField(_("added to cart"), default=0)
-    # Orders with a credited line, the revenue and margin of those lines, and what the whole orders were worth.
+    # Orders with a credited line, the revenue and margin of those lines, and the value of the whole orders.
     orders = models.PositiveBigIntegerField(_("orders"), default=0)
     revenue = models.DecimalField(_("revenue"), max_digits=16, decimal_places=2, default=0)
     margin = models.DecimalField(_("margin"), max_digits=16, decimal_places=2, default=0)
-    order_value = models.DecimalField(_("value of orders"), max_digits=16, decimal_places=2, default=0)
+    order_value = models.DecimalField(_("order value"), max_digits=16, decimal_places=2, default=0)
 
     class Meta:
         verbose_name = _("daily figure")
@@ -204,9 +112,9 @@ class DailyTotal(models.Model):
     day = models.DateField(_("day"), unique=True)
     orders = models.PositiveBigIntegerField(_("orders"), default=0)
     revenue = models.DecimalField(_("revenue"), max_digits=16, decimal_places=2, default=0)
-    # Of these, the ones with a line credited to an offer, each order once.
+    # Those with a line credited to an offer, each order once.
     touched_orders = models.PositiveBigIntegerField(_("orders with offers"), default=0)
-    touched_value = models.DecimalField(_("value of orders with offers"), max_digits=16, decimal_places=2, default=0)
+    touched_value = models.DecimalField(_("order value with offers"), max_digits=16, decimal_places=2, default=0)
 
     class Meta:
         verbose_name = _("daily total")
@@ -217,7 +125,7 @@ class DailyTotal(models.Model):
 
 
 class DailyExposure(models.Model):
-    """How a day's impressions spread over the values of one property of items; see `ecomrec_django.insights.daily`."""
+    """A day's impressions by one item property; see `ecomrec_django.insights.daily_figures`."""
 
     day = models.DateField(_("day"))
     dimension = models.CharField(_("property"), max_length=16)

@@ -1,4 +1,4 @@
-"""Proof that somebody was forgotten."""
+"""Receipts of erasures."""
 
 from uuid import uuid4
 
@@ -10,14 +10,14 @@ class Erasure(models.Model):
     """The receipt of one erasure. Its key keeps the shop's order records from bringing the history back."""
 
     receipt = models.UUIDField(_("receipt"), default=uuid4, unique=True, editable=False)
-    # Visitor.key of who was forgotten. Further keys of theirs (cookies that had joined, orders placed as a guest) have
-    # rows of their own, which bar the way back and have nothing in ``removed``.
+    # Visitor.key of the erased visitor. Further keys of theirs (merged cookies, guest orders) have rows of their own,
+    # which bar a later import of the history and have nothing in ``removed_rows``.
     key = models.CharField(max_length=64, db_index=True, editable=False)
-    time = models.DateTimeField(_("asked for"))
-    # Rows removed, by where they were: {"events": 12, "history": 9}.
-    removed = models.JSONField(_("removed"), default=dict)
-    # Visitor.pk of the rows that history files still hold; empty once they are gone.
-    pending = models.JSONField(default=list, editable=False)
+    time = models.DateTimeField(_("requested"))
+    # Removed rows by place: {"events": 12, "history": 9}.
+    removed_rows = models.JSONField(_("rows removed"), default=dict)
+    # Visitor.pks whose rows the history files still hold; empty once they are removed.
+    pending_visitors = models.JSONField(default=list, editable=False)
     completed = models.DateTimeField(_("completed"), null=True, blank=True)
 
     class Meta:

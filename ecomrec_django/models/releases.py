@@ -1,7 +1,10 @@
-"""Generations of offer lists: trained, published and rolled back as a whole; and the merchant's word over them."""
+"""Releases: generations of offer lists, trained, published and rolled back as a whole; and the merchant's overrides."""
+
+from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -10,7 +13,7 @@ from .shoppers import Segment
 
 
 class TrainingRun(models.Model):
-    """One walk from events to a release, or from pictures to vectors: what it does now, how it ended."""
+    """One run of training, from events to a release or from pictures to vectors: its progress and its outcome."""
 
     class Status(models.TextChoices):
         RUNNING = "running", _("running")
@@ -19,18 +22,18 @@ class TrainingRun(models.Model):
 
     class Kind(models.TextChoices):
         RELEASE = "release", _("release")
-        PICTURES = "pictures", _("pictures")
+        PICTURES = "pictures", _("images")
         SEQUENCES = "sequences", _("sequences")
 
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.RELEASE)
     status = models.CharField(_("status"), max_length=8, choices=Status.choices, default=Status.RUNNING)
     stage = models.CharField(_("stage"), max_length=64, blank=True)
     percent = models.PositiveSmallIntegerField(_("percent"), default=0)
-    # Only events before this moment were learned from; null means all.
+    # The training used events before this moment; null means all.
     until = models.DateTimeField(_("until"), null=True, blank=True)
     started = models.DateTimeField(_("started"), auto_now_add=True)
     finished = models.DateTimeField(_("finished"), null=True, blank=True)
-    # What went wrong, for the merchant and the developer to read.
+    # The outcome, for the merchant and the developer to read.
     message = models.TextField(_("message"), blank=True)
     # Seconds per stage, rows read, lists made.
     metrics = models.JSONField(_("metrics"), default=dict, blank=True)
@@ -51,12 +54,76 @@ class Release(models.Model):
     created = models.DateTimeField(_("created"), auto_now_add=True)
     # Lists and offers per strategy.
     metrics = models.JSONField(_("metrics"), default=dict, blank=True)
-    # Item.pk of the newest item that it was trained on: those after it are covered by `ecomrec_django.pipeline.cover`.
+    # Strategy -> [external id, share of the product pages on which it stands], the most shown items first.
+    most_shown = models.JSONField(default=dict, editable=False)
+    # Item.pk of the newest item that it was trained on; `ecomrec_django.pipeline.cold_start` adds later ones.
     newest_item = models.BigIntegerField(null=True, editable=False)
-    # How well it foretold baskets that it had not seen: see `ecomrec_django.pipeline.replay`.
+    # How well it predicted held-out baskets: see `ecomrec_django.pipeline.replay`.
     evaluation = models.JSONField(_("evaluation"), default=dict, blank=True)
-    # Why it may not be published, in words with figures; empty if the evaluation found nothing against it.
-    refused = models.TextField(_("refused because"), blank=True)
+    # Of the manifest of the model, see `ecomrec_django.learning.ranking.model`; empty without one.
+    digest = models.CharField(max_length=64, blank=True, editable=False)
+    # Set when every list is written: an incomplete release can never be published.
+    complete = models.BooleanField(_("complete"), default=False)
+    published_at = models.DateTimeField(_("last published"), null=True, blank=True)
+    # Release.pk with which its lists were compared for review, 0 for none; ~pk where new offers were held back;
+    # null before the comparison.
+    review_baseline = models.BigIntegerField(null=True, editable=False)
+    # When it is published automatically; null: never.
+    scheduled_for = models.DateTimeField(_("scheduled for"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("release")
+        verbose_name_plural = _("releases")
+        ordering = ["-id"]
+        permissions = [
+            ("publish_release", _("Can publish and roll back releases")),
+            ("overrule_refusal", _("Can publish strategies that the evaluation held back")),
+        ]
+
+    def __str__(self) -> str:
+        return gettext("Release %(number)d") % {"number": self.pk}
+
+    @property
+    def held_back(self) -> list[StrategyVerdict]:
+        """The verdicts of its strategies that are held back, by name."""
+        return [verdict for verdict in self.verdicts.all() if verdict.outcome == StrategyVerdict.Outcome.HELD]
+
+    def shown_release(self, strategy: str) -> int | None:
+        """Release.pk of the lists of one strategy that pages show while this release is published; None for none."""
+        return next((each.source_id for each in self.held_back if each.strategy == strategy), self.pk)
+
+    def shown(self) -> models.Q:
+        """The condition of the offer lists that pages show while this release is published."""
+        held_back = self.held_back
+        condition = models.Q(release=self)
+        if held_back:
+            condition &= ~models.Q(strategy__in=[verdict.strategy for verdict in held_back])
+        for verdict in held_back:
+            if verdict.source_id is not None:
+                condition |= models.Q(release=verdict.source_id, strategy=verdict.strategy)
+        return condition
+
+
+class StrategyVerdict(models.Model):
+    """What the evaluation of a release says of one of its strategies, and what pages show of that strategy.
+
+    A release is published as a whole, except for the strategies that are held back: their lists and rankers stay those
+    of an earlier release.
+    """
+
+    class Outcome(models.TextChoices):
+        PASSED = "passed", _("passed")
+        WARNED = "warned", _("warning")
+        HELD = "held", _("held back")
+        OVERRULED = "overruled", _("published anyway")
+
+    release = models.ForeignKey(Release, models.CASCADE, related_name="verdicts", verbose_name=_("release"))
+    strategy = models.CharField(_("strategy"), max_length=32)
+    outcome = models.CharField(_("outcome"), max_length=9, choices=Outcome.choices, default=Outcome.PASSED)
+    # What speaks against it, one sentence a line with figures, limits and remedies; empty if it passed.
+    reasons = models.TextField(_("reasons"), blank=True)
+    # The release whose lists pages show while it is held back; null: none.
+    source = models.ForeignKey(Release, models.SET_NULL, null=True, related_name="+", verbose_name=_("shown instead"))
     overruled_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,
@@ -65,37 +132,56 @@ class Release(models.Model):
         related_name="+",
         verbose_name=_("overruled by"),
     )
-    overruled_note = models.CharField(_("overruled because"), max_length=255, blank=True)
-    # Of the manifest of what web processes rank by: see `ecomrec_django.learning.artifact`; empty if there is nothing.
-    digest = models.CharField(max_length=64, blank=True, editable=False)
-    # Set when every list is written: an incomplete release can never be published.
-    complete = models.BooleanField(_("complete"), default=False)
-    published_at = models.DateTimeField(_("last published"), null=True, blank=True)
-    # Release.pk that its lists were compared with for review, 0 for none; ~pk where what is new was held back then;
-    # null until they were.
-    compared = models.BigIntegerField(null=True, editable=False)
-    # When it is to be published by itself; null: not.
-    scheduled = models.DateTimeField(_("to be published"), null=True, blank=True)
+    overruled_note = models.CharField(_("reason for overruling"), max_length=255, blank=True)
 
     class Meta:
-        verbose_name = _("release")
-        verbose_name_plural = _("releases")
-        ordering = ["-id"]
-        permissions = [
-            ("publish_release", _("Can publish and roll back releases")),
-            ("overrule_refusal", _("Can publish a release that its evaluation refused")),
-        ]
+        verbose_name = _("verdict on a strategy")
+        verbose_name_plural = _("verdicts on strategies")
+        ordering = ["strategy"]
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["release", "strategy"], name="ecomrec_one_verdict_per_strategy")]
 
     def __str__(self) -> str:
-        return gettext("Release %(number)d") % {"number": self.pk}
+        return f"{self.strategy}: {self.get_outcome_display()}"
+
+
+class PublicationQuerySet(models.QuerySet["Publication"]):
+    """Publications, of which there is one row at most."""
+
+    def current(self) -> PublicationQuerySet:
+        """The publication that pages show: one row, or none before the first release is published."""
+        return self.filter(pk=Publication.CURRENT)
+
+    def current_value(self, column: str) -> models.Subquery:
+        """A column of the publication that pages show, as a value within another query; NULL before the first."""
+        # Django takes a subquery for a single value only where it is limited to one row.
+        return models.Subquery(self.current().values(column)[:1])
+
+    def shown_release(self, strategy: str) -> Coalesce:
+        """Release.pk of the lists of one strategy that pages show, as a value within another query.
+
+        Mostly the published release; where that holds the strategy back, an earlier one, or 0 for none. NULL before the
+        first publication.
+        """
+        held_back = StrategyVerdict.objects.filter(
+            release_id=self.current_value("release_id"), strategy=strategy, outcome=StrategyVerdict.Outcome.HELD
+        ).order_by()
+        number = models.BigIntegerField()
+        source = held_back.annotate(shown=Coalesce("source_id", 0, output_field=number)).values("shown")[:1]
+        return Coalesce(models.Subquery(source), self.current_value("release_id"), output_field=number)
 
 
 class Publication(models.Model):
-    """The one pointer (a single row, id 1) to the release that pages show."""
+    """The pointer to the release that pages show: a single row."""
+
+    # Primary key of that row.
+    CURRENT = 1
 
     release = models.ForeignKey(Release, models.PROTECT, related_name="+")
-    # The release shown before, to which a roll back returns.
+    # The former release, to which a rollback returns.
     previous = models.ForeignKey(Release, models.SET_NULL, null=True, related_name="+")
+
+    objects = PublicationQuerySet.as_manager()
 
     def __str__(self) -> str:
         return str(self.release)
@@ -104,7 +190,7 @@ class Publication(models.Model):
 class OfferList(models.Model):
     """The ranked offers of one strategy for one anchor: an item, or a category for items without their own list.
 
-    With neither it is for everybody.
+    Without either it is the general list.
     """
 
     release = models.ForeignKey(Release, models.CASCADE, related_name="lists", verbose_name=_("release"))
@@ -115,21 +201,21 @@ class OfferList(models.Model):
     category = models.ForeignKey(
         Category, models.CASCADE, null=True, blank=True, related_name="lists", verbose_name=_("category")
     )
-    # Compact JSON, best first: see `ecomrec_django.strategies.base.encode_offers`. What pages show.
+    # Compact JSON, best first: see `ecomrec_django.strategies.base.encode_offers`. Pages show these.
     offers = models.TextField(_("offers"))
-    # The same with the offers that a merchant has to approve first; null where none has to wait.
-    learned = models.TextField(null=True, editable=False)
-    # External ids of the offers that nobody has looked at; null: none.
-    waiting = models.JSONField(null=True, editable=False)
-    # How much the list needs eyes: see `ecomrec_django.pipeline.review`; null: not at all.
-    attention = models.FloatField(null=True, editable=False)
+    # The same with the offers that a merchant has to approve first; null where there are none.
+    proposed = models.TextField(null=True, editable=False)
+    # External ids of the offers that nobody has reviewed; null: none.
+    unreviewed = models.JSONField(null=True, editable=False)
+    # Place in the review queue, most urgent highest: see `ecomrec_django.merchandising.review`; null: not in it.
+    priority = models.FloatField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("offer list")
         verbose_name_plural = _("offer lists")
         permissions = [("review_offers", _("Can review offers: approve, pin, order and block"))]
         # The review queue.
-        indexes = [models.Index(fields=["attention", "release"], name="ecomrec_list_attention")]
+        indexes = [models.Index(fields=["priority", "release"], name="ecomrec_list_priority")]
         constraints = [
             models.UniqueConstraint(fields=["release", "strategy", "anchor"], name="ecomrec_one_list_per_anchor"),
             models.UniqueConstraint(fields=["release", "strategy", "category"], name="ecomrec_one_list_per_category"),
@@ -140,18 +226,18 @@ class OfferList(models.Model):
 
     @property
     def owner(self) -> str:
-        """What the offers stand beside, or belong to."""
+        """The item or category whose page shows the offers."""
         return str(self.anchor or self.category or _("the whole shop"))
 
 
 class ReviewList(OfferList):
-    """An offer list in the queue of those that need a merchant's eyes."""
+    """An offer list in the review queue."""
 
     class Meta:
         proxy = True
         default_permissions = ()
-        verbose_name = _("list to review")
-        verbose_name_plural = _("lists to review")
+        verbose_name = _("offer list to review")
+        verbose_name_plural = _("review queue")
 
 
 class Override(models.Model):
@@ -173,7 +259,7 @@ class Override(models.Model):
         blank=True,
         related_name="overrides",
         verbose_name=_("segment"),
-        help_text=_("Only for shoppers of this segment; for everybody if left empty."),
+        help_text=_("Only for shoppers in this segment; leave empty for everyone."),
     )
     # Place of a pin among the pins, 1 first.
     position = models.PositiveSmallIntegerField(_("position"), default=1)

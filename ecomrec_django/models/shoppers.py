@@ -1,27 +1,27 @@
-"""What was learned of shoppers: groups of them, and one compact row each."""
+"""Learned facts about shoppers: segments, and one compact profile each."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .behaviour import Visitor
+from .events import Visitor
 
 
 class Segment(models.Model):
-    """A group of shoppers who behave alike. Its label lasts from one training to the next."""
+    """A group of shoppers with similar behaviour. Its label lasts from one training to the next."""
 
     label = models.PositiveSmallIntegerField(_("label"), unique=True, editable=False)
-    # Made from the profile at each training; the merchant's own name outlives it.
-    described = models.CharField(_("description"), max_length=255, editable=False)
+    # Written from the profile at each training; the merchant's own name outlives it.
+    description = models.CharField(_("description"), max_length=255, editable=False)
     name = models.CharField(_("name"), max_length=80, blank=True, help_text=_("Your own name for this segment."))
-    # Those who are like nobody else.
+    # The group of shoppers who are in no other.
     outliers = models.BooleanField(_("outliers"), default=False, editable=False)
-    # Shoppers in it after the last training; 0 where it was not found again.
+    # Shoppers after the last training; 0 where it was not found again.
     size = models.PositiveIntegerField(_("shoppers"), default=0, editable=False)
-    # See `ecomrec_django.learning.segments.Found.profile`.
+    # See `ecomrec_django.learning.segmentation.clustering.Cluster.profile`.
     profile = models.JSONField(_("profile"), default=dict, editable=False)
-    # Means by feature, amounts by their logarithm and shares by their root: what the next training knows it again by.
+    # Means by feature, amounts as logarithms and shares as square roots, by which the next training matches it.
     centre = models.JSONField(default=dict, editable=False)
-    updated = models.DateTimeField(_("last found"), auto_now=True)
+    updated = models.DateTimeField(_("last updated"), auto_now=True)
 
     class Meta:
         verbose_name = _("segment")
@@ -29,11 +29,11 @@ class Segment(models.Model):
         ordering = ["label"]
 
     def __str__(self) -> str:
-        return self.name or self.described
+        return self.name or self.description
 
 
 class Profile(models.Model):
-    """What a page knows of one shopper beside the events since: written by each training, read in one query."""
+    """What a page knows of a shopper besides later events: written by each training, read in one query."""
 
     visitor = models.OneToOneField(Visitor, models.CASCADE, primary_key=True, verbose_name=_("visitor"))
     segment = models.ForeignKey(
@@ -45,9 +45,9 @@ class Profile(models.Model):
         related_name="profiles",
         verbose_name=_("segment"),
     )
-    # See `ecomrec_django.learning.past.Past.packed`.
-    past = models.BinaryField()
-    # Events of this moment and later are not in it.
+    # See `ecomrec_django.learning.ranking.shopper_history.ShopperHistory.packed`.
+    history = models.BinaryField()
+    # It holds the events before this moment.
     until = models.DateTimeField(_("until"))
 
     class Meta:

@@ -1,0 +1,1 @@
+"""Training: from the history to a published release. Imports learning, strategies, history and merchandising."""

@@ -1,4 +1,4 @@
-"""How a training run is written down: begun, done, or failed with a reason."""
+"""How a training run is recorded: started, done, or failed with a reason."""
 
 from __future__ import annotations
 
@@ -12,17 +12,23 @@ from django.utils import timezone
 
 from ..errors import EcomrecError, TrainingError
 from ..models import TrainingRun
+from .notices import notify_of_failure
 
 logger = logging.getLogger(__name__)
+# Libraries that runs import, by the extra that installs them.
+EXTRAS = {
+    "learn": {"duckdb", "pyarrow", "scipy", "sklearn", "threadpoolctl"},
+    "deep": {"PIL", "keras", "tensorflow"},
+}
 
 
 @contextmanager
-def recorded(kind: TrainingRun.Kind, until: datetime | None = None) -> Iterator[TrainingRun]:
-    """A new run, by who holds the lock of its kind; marked failed if the work inside raises.
+def recorded_run(kind: TrainingRun.Kind, until: datetime | None = None) -> Iterator[TrainingRun]:
+    """A new run, for who holds the lock of its kind; marked failed if the work inside raises.
 
-    What is no error of this package is raised as a TrainingError that says in which stage it happened.
+    Errors that are none of this package are raised as a TrainingError that names the stage.
     """
-    _bury_the_dead(kind)
+    _fail_orphans(kind)
     run = TrainingRun.objects.create(kind=kind, until=until)
     try:
         yield run
@@ -31,32 +37,42 @@ def recorded(kind: TrainingRun.Kind, until: datetime | None = None) -> Iterator[
         raise
     except Exception as error:
         logger.exception("Training run %s failed in stage %s", run.pk, run.stage)
-        _fail(run, f"{run.stage}: {type(error).__name__}: {error}")
+        reason = _reason(error)
+        _fail(run, f"{run.stage}: {reason}")
         raise TrainingError(
-            f"Training run {run.pk} failed in stage “{run.stage}”: {type(error).__name__}: {error}. "
-            "What is published stays as it is."
+            f"Training run {run.pk} failed in stage “{run.stage}”: {reason}. The published release is unchanged."
         ) from error
     except BaseException:
-        _fail(run, f"Stopped in stage {run.stage}.")
+        _fail(run, f"Stopped in stage “{run.stage}”.")
         raise
 
 
-def finish(run: TrainingRun, message: str) -> None:
+def finish_run(run: TrainingRun, message: str) -> None:
     """Mark ``run`` done; ``message`` is what a merchant should know."""
     run.status, run.stage, run.percent = TrainingRun.Status.DONE, "", 100
     run.finished, run.message = timezone.now(), message
     run.save()
 
 
-def _bury_the_dead(kind: TrainingRun.Kind) -> None:
-    """We hold the lock, so that whatever still says it runs does not."""
+def _fail_orphans(kind: TrainingRun.Kind) -> None:
+    """Mark runs that claim to be running as failed: who holds the lock is the only one."""
     TrainingRun.objects.filter(kind=kind, status=TrainingRun.Status.RUNNING).update(
-        status=TrainingRun.Status.FAILED, finished=timezone.now(), message="The process ended without a word."
+        status=TrainingRun.Status.FAILED, finished=timezone.now(), message="The process ended unexpectedly."
     )
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong; for a library that an extra installs, that extra."""
+    name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    for extra, libraries in EXTRAS.items():
+        if name in libraries:
+            return f'{name} is not installed: pip install "ecomrec-django[{extra}]"'
+    return f"{type(error).__name__}: {error}"
 
 
 def _fail(run: TrainingRun, message: str) -> None:
     run.status, run.finished, run.message = TrainingRun.Status.FAILED, timezone.now(), message
-    # With the database gone too, the next run will mark this one.
+    # Without the database, the next run marks this one.
     with suppress(DatabaseError):
         run.save()
+    notify_of_failure(run)

@@ -1,4 +1,4 @@
-"""From events to a release: history, strategies, lists."""
+"""From events to a release: history, strategies, lists, the model of web processes, evaluation and profiles."""
 
 from __future__ import annotations
 
@@ -9,34 +9,33 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from ..artifacts import release_folder
 from ..conf import conf
-from ..errors import DataError
-from ..learning.interactions import ITEMS, VISITORS, schema
-from ..learning.training_data import TrainingData
-from ..models import Item, OfferList, Publication, Release, TrainingRun, Visitor
-from ..models.bulk import aware, chunks, insert
-from ..strategies.base import Lists, Strategy, short
-from .history import HistoryReport, export_history, folder
-from .learned import folder_of
-from .lists import ItemNames, encoded
-from .lock import only_one
-from .looks import looks_of
-from .progress import Progress, Reporter
-from .publish import prune, publish
-from .review import prepare
-from .runs import finish, recorded
-from .sequences import networks
-from .worth import expected_margin
+from ..db import bulk_insert, chunks, to_aware
+from ..history.export import HistoryReport, export_history
+from ..learning.progress import Progress
+from ..locks import exclusive
+from ..merchandising.review import queue_for_review
+from ..merchandising.rule_matches import unmatched_message, unmatched_rules
+from ..models import OfferList, Publication, Release, StrategyVerdict, TrainingRun
+from ..strategies.base import Lists, Strategy, round_for_json
+from .dataset import items_table, training_data
+from .expected_margin import expected_margin
+from .list_encoding import ItemNames, encode_lists
+from .notices import notify_of_held
+from .progress import Reporter, StageProgress
+from .publish import can_publish, prune, publish
+from .runs import finish_run, recorded_run
+from .sequence_networks import load_sequence_networks
+from .share_limits import limit_shares
+from .verdicts import judge
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from ..learning.evaluation import Evaluation
-    from .personal import Learned
+    from .learners import LearnedModel
 
 logger = logging.getLogger(__name__)
 
@@ -44,25 +43,33 @@ logger = logging.getLogger(__name__)
 LISTS_PER_TRANSACTION = 5_000
 SHARES = {"history": 15, "strategy": 20, "shoppers": 80, "lists": 25, "profiles": 10, "publish": 5}
 
-# A strategy, the kind of owner ("anchor", "category", or "" for everybody), and its lists.
-Made = tuple[str, str, Lists]
+
+class StrategyOutput(NamedTuple):
+    """Lists of one strategy by the kind of their owners: "anchor", "category", or "" for everybody."""
+
+    strategy: str
+    owner: str
+    lists: Lists
 
 
 class Stage(NamedTuple):
     """Work to do before the history is read, such as the import of orders.
 
-    ``work`` is called with a progress callable (done, total); what it returns goes into the run's metrics.
+    name: of the stage in the run's progress.
+    share: of the whole work, as in SHARES.
+    work: called with a progress callable (done, total); what it returns goes into the run's metrics.
     """
 
     name: str
     share: int
-    work: Callable[[Callable[[int, int], None]], Any]
+    work: Callable[[Progress], Any]
 
 
 def train(
     until: datetime | None = None,
+    *,
     publish: bool = False,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
     before: Sequence[Stage] = (),
 ) -> TrainingRun:
     """Make a release from the events before ``until`` (all if None), and with ``publish`` show it to shoppers.
@@ -71,246 +78,153 @@ def train(
     Raises TrainingError if another training is running, or after marking this run failed; what is published then stays.
     """
     strategies = {name: made() for name, made in conf.STRATEGIES.items()}
-    with only_one(), recorded(TrainingRun.Kind.RELEASE, until) as run:
-        _Training(run, strategies, progress, before).walk(publish)
+    with exclusive(), recorded_run(TrainingRun.Kind.RELEASE, until) as run:
+        _TrainingRun(run, strategies, progress, before).run(publishes=publish)
     return run
 
 
-class _Training:
+class _TrainingRun:
     def __init__(
-        self, run: TrainingRun, strategies: dict[str, Strategy], progress: Progress | None, before: Sequence[Stage]
+        self,
+        record: TrainingRun,
+        strategies: dict[str, Strategy],
+        progress: StageProgress | None,
+        before: Sequence[Stage],
     ) -> None:
-        self.run = run
+        self.record = record
         self.strategies = strategies
         self.before = before
+        # See `Release.most_shown`.
+        self.most_shown: dict[str, list[tuple[str, float]]] = {}
         total = sum(SHARES.values()) + SHARES["strategy"] * (len(strategies) - 1) + sum(stage.share for stage in before)
-        self.report = Reporter(run, total, progress)
+        self.report = Reporter(record, total, progress)
 
-    def walk(self, publishes: bool) -> None:
+    def run(self, *, publishes: bool) -> None:
         for stage in self.before:
             with self.report.stage(stage.name, stage.share):
-                self.run.metrics[stage.name] = stage.work(self.report)
+                self.record.metrics[stage.name] = stage.work(self.report)
         # What happens from now on is not learned from, and is read by pages as later events.
-        self.until = aware(self.run.until or timezone.now())
+        self.until = to_aware(self.record.until or timezone.now())
         with self.report.stage("history", SHARES["history"]):
             history = export_history(self.report)
             items = items_table()
-        self.run.metrics.update(events=history.total, items=items.num_rows)
-        self.run.save(update_fields=["metrics"])
-        made, learned = self._learn(history, items)
-        release = self._write(made, items)
+        active = int(items["active"].to_numpy(zero_copy_only=False).sum())
+        self.record.metrics.update(events=history.total, items=items.num_rows, active_items=active)
+        self.record.save(update_fields=["metrics"])
+        outputs, learned = self._learn(history, items)
+        release = self._write_lists(outputs, items)
         if learned is not None:
             with self.report.stage("profiles", SHARES["profiles"]):
-                self._keep(release, learned, items)
-                for strategy, owner, lists in made:
-                    if owner == "anchor" and len(lists.owners):
-                        worth = expected_margin(lists, learned.model, items, conf.LIMIT)
-                        release.metrics[strategy]["expected_margin"] = round(worth, 2)
-        release.complete = True
-        release.save()
+                self._store_learned(release, learned, items)
+                for output in outputs:
+                    if output.owner == "anchor" and len(output.lists.owners):
+                        margin = expected_margin(output.lists, learned.model, items, conf.LIMIT)
+                        release.metrics[output.strategy]["expected_margin"] = round(margin, 2)
         with self.report.stage("publish", SHARES["publish"]):
-            self._finish(release, history, publishes, learned)
+            lists = {output.strategy: output.lists for output in outputs if output.owner == "anchor"}
+            unjudged = judge(release, lists, self.strategies, learned) if outputs else []
+            release.complete = True
+            release.save()
+            self._finish(release, history, [*(learned.messages if learned else ()), *unjudged], publishes=publishes)
 
-    def _learn(self, history: HistoryReport, items: pa.Table) -> tuple[list[Made], Learned | None]:
+    def _learn(self, history: HistoryReport, items: pa.Table) -> tuple[list[StrategyOutput], LearnedModel | None]:
         """The lists of all strategies, and what was learned of shoppers; none where there is nothing to learn from."""
-        from .personal import aisles, learn
+        from .learners import aisle_ids, learn
         from .profiles import known_segments
 
-        made: list[Made] = []
+        outputs: list[StrategyOutput] = []
         if items.num_rows == 0:
-            return made, None
+            return outputs, None
         data = training_data(history, items, self.until, self.report)
         for name, strategy in self.strategies.items():
             with self.report.stage(name, SHARES["strategy"]):
                 lists = strategy.make(data)
-            made += [(name, "anchor", lists.by_item), (name, "category", lists.by_category)]
-            made += [(name, "", lists.for_all)]
+                if strategy.needs_anchor:
+                    lists, self.most_shown[name] = limit_shares(name, lists, items, self.until)
+            outputs.append(StrategyOutput(name, "anchor", lists.by_item))
+            outputs.append(StrategyOutput(name, "category", lists.by_category))
+            outputs.append(StrategyOutput(name, "", lists.for_all))
         with self.report.stage("shoppers", SHARES["shoppers"]):
-            known = known_segments(aisles(items))
-            return made, learn(data, items, self.strategies, known, self.until.timestamp(), self.report, networks())
+            segments = known_segments(aisle_ids(items))
+            return outputs, learn(
+                data, items, self.strategies, segments, self.until.timestamp(), self.report, load_sequence_networks()
+            )
 
-    def _keep(self, release: Release, learned: Learned, items: pa.Table) -> None:
-        """The model for web processes, the evaluation and what the gate says of it, segments and profiles."""
-        from ..learning.artifact import store
-        from ..learning.gate import refusals, unjudged
-        from .personal import aisles
+    def _store_learned(self, release: Release, learned: LearnedModel, items: pa.Table) -> None:
+        """The model for web processes, the evaluation, segments and profiles."""
+        from ..learning.ranking.model import store
+        from .learners import aisle_ids
         from .profiles import store_profiles, store_segments
 
-        folder = folder_of(release.pk)
+        folder = release_folder(release.pk)
         if folder.exists():
             shutil.rmtree(folder)
         release.digest = store(learned.model, folder)
-        if learned.evaluation is not None:
-            release.evaluation = learned.evaluation.to_json()
-            found = refusals(learned.evaluation, _evaluation_of_published())
-            release.refused = "\n".join(map(str, found))
-            learned.said.extend(map(str, unjudged(learned.evaluation)))
-        pks = store_segments(learned.knowledge.segments, aisles(items))
-        self.run.metrics["shoppers"] = store_profiles(learned.knowledge, self.until, pks, self.report)
-        self.run.metrics["interests"] = {
-            **vars(learned.interests.weights),
-            "skill": round(learned.interests.skill, 4),
-        }
-        if learned.moves_up:
-            self.run.metrics["moves_up"] = learned.moves_up
-        if learned.ablation:
-            self.run.metrics["ablation"] = learned.ablation
-        segments = learned.knowledge.segments
-        self.run.metrics["segments"] = {"found": len(segments.found), "silhouette": short(segments.silhouette)}
+        replay, segments, metrics = learned.replay, learned.snapshot.segments, self.record.metrics
+        if replay.evaluation is not None:
+            release.evaluation = replay.evaluation.to_json()
+        pks = store_segments(segments, aisle_ids(items))
+        metrics["shoppers"] = store_profiles(learned.snapshot, self.until, pks, self.report)
+        metrics["interests"] = {**vars(replay.interests.weights), "skill": round(replay.interests.skill, 4)}
+        if replay.trade_ups:
+            metrics["trade_ups"] = replay.trade_ups
+        if replay.ablation:
+            metrics["ablation"] = replay.ablation
+        metrics["segments"] = {"found": len(segments.clusters), "silhouette": round_for_json(segments.silhouette)}
 
-    def _write(self, made: list[Made], items: pa.Table) -> Release:
+    def _write_lists(self, outputs: list[StrategyOutput], items: pa.Table) -> Release:
         names = ItemNames.of(items)
-        release = Release.objects.create(run=self.run, newest_item=names.pks.max(initial=0))
-        total, done = sum(len(lists.owners) for _, _, lists in made), 0
+        release = Release.objects.create(run=self.record, newest_item=names.pks.max(initial=0))
+        total, done = sum(len(output.lists.owners) for output in outputs), 0
         with self.report.stage("lists", SHARES["lists"]):
-            for strategy, owner, lists in made:
+            for strategy, owner, lists in outputs:
                 written = 0
-                for owners, texts in encoded(lists, names):
+                for owners, texts in encode_lists(lists, names):
                     fields = ("release", "strategy", "offers", *([owner] if owner else []))
                     rows = [
                         (release.pk, strategy, text, *([pk] if owner else []))
                         for pk, text in zip(owners, texts, strict=True)
                     ]
-                    for some in chunks(rows, LISTS_PER_TRANSACTION):
+                    for chunk in chunks(rows, LISTS_PER_TRANSACTION):
                         with transaction.atomic():
-                            insert(OfferList, fields, some)
-                        done += len(some)
+                            bulk_insert(OfferList, fields, chunk)
+                        done += len(chunk)
                         self.report(done, total)
                     written += len(rows)
                 figures = release.metrics.setdefault(strategy, {"lists": 0, "category_lists": 0, "offers": 0})
                 figures["lists" if owner == "anchor" else "category_lists"] += written
                 figures["offers"] += len(lists.items)
-        release.save(update_fields=["metrics"])
+        release.most_shown = self.most_shown
+        release.save(update_fields=["metrics", "most_shown"])
         return release
 
-    def _finish(self, release: Release, history: HistoryReport, publishes: bool, learned: Learned | None) -> None:
+    def _finish(self, release: Release, history: HistoryReport, remarks: Sequence[str], *, publishes: bool) -> None:
         lists = sum(figures["lists"] + figures["category_lists"] for figures in release.metrics.values())
-        said = [f"Release {release.pk}: {lists} offer lists."]
-        if not self.run.metrics["items"]:
-            said.append("The catalog has no products; there is nothing to recommend yet.")
+        messages = [f"Release {release.pk}: {lists} offer lists."]
+        if not self.record.metrics["items"]:
+            messages.append("The catalog has no products, so there is nothing to recommend yet.")
         elif not history.total:
-            said.append("There are no orders or other events yet; the lists are made from the catalog alone.")
+            messages.append("There are no orders or other events yet; the lists are made from the catalog alone.")
         if history.rebuilt:
-            said.append(f"The history was rebuilt: {history.rebuilt}.")
-        if learned is not None:
-            said += learned.said
-        if release.refused:
-            said.append(f"It foretells worse than it has to, and is not published: {release.refused}")
-        prepare(release)
+            messages.append(f"The history was rebuilt: {history.rebuilt}.")
+        messages += remarks
+        messages += map(unmatched_message, unmatched_rules())
+        messages += [_remark(verdict) for verdict in release.verdicts.all() if verdict.reasons]
+        queue_for_review(release)
+        published = False
         if publishes and not lists and Publication.objects.exists():
-            said.append("It is empty and was not published, so that shoppers keep the offers they have.")
-        elif publishes and not release.refused:
+            messages.append("Not published: this release is empty, so shoppers keep seeing the current offers.")
+        elif publishes and not can_publish(release):
+            messages.append("Not published: every strategy of this release is held back.")
+        elif publishes:
             publish(release)
-            said.append("It is published.")
+            published = True
+            messages.append("Published.")
         prune()
-        finish(self.run, " ".join(said))
+        finish_run(self.record, " ".join(messages))
+        notify_of_held(release, published=published)
 
 
-def training_data(
-    history: HistoryReport, items: pa.Table, until: datetime, progress: Callable[[int, int], None]
-) -> TrainingData:
-    """All that may be learned from of the ``items`` (columns ITEMS): the exported history before ``until``."""
-    from ..learning.engine import Engine
-    from ..learning.interactions import HISTORY
-
-    looks, looks_by = looks_of(items)
-    return TrainingData(
-        engine=Engine(memory=conf.MEMORY, threads=conf.THREADS),
-        looks=looks,
-        looks_by=looks_by,
-        events=str(folder()) if history.total else schema(HISTORY).empty_table(),
-        items=items,
-        visitors=visitors_table(),
-        until=until,
-        progress=progress,
-    )
-
-
-def _evaluation_of_published() -> Evaluation | None:
-    """None where nothing is published, or where that was judged by another version of this package."""
-    from ..learning.evaluation import Evaluation
-
-    stored = Publication.objects.filter(pk=1).values_list("release__evaluation", flat=True).first()
-    if not stored:
-        return None
-    try:
-        return Evaluation.of_json(stored)
-    except DataError as error:
-        logger.warning("The new release is not compared with the published one: %s", error)
-        return None
-
-
-def items_table(items: QuerySet[Item] | None = None) -> pa.Table:
-    """Some items, or the whole mirror of the catalog, as an Arrow table of columns ITEMS, sorted by item.
-
-    An item without a category is taken to be of the one that its picture suggests.
-    """
-    import pyarrow as pa
-
-    rows = (
-        (Item.objects.all() if items is None else items)
-        .order_by("pk")
-        .values_list(
-            "pk",
-            "external_id",
-            "title",
-            "description",
-            "brand",
-            Coalesce("category_id", "picture__category_id"),
-            Coalesce("category__aisle_id", "picture__category__aisle_id"),
-            Coalesce("category__path", "picture__category__path"),
-            "price",
-            "cost",
-            "rating",
-            "attributes",
-            "available",
-            "active",
-        )
-    )
-    types = schema(ITEMS)
-    columns = list(zip(*rows.iterator(chunk_size=10_000), strict=True))
-    if not columns:
-        return types.empty_table()
-    blank = {
-        "category": 0,
-        "aisle": 0,
-        "category_path": "",
-        "price": float("nan"),
-        "cost": float("nan"),
-        "rating": float("nan"),
-        "attributes": "",
-    }
-    convert: dict[str, Callable[[Any], Any]] = {"price": float, "cost": float, "rating": float, "attributes": _lines}
-    arrays = []
-    for column, values in zip(types, columns, strict=True):
-        if column.name in blank:
-            change, missing = convert.get(column.name, lambda value: value), blank[column.name]
-            filled = [missing if value is None else change(value) for value in values]
-            arrays.append(pa.array(filled, column.type))
-        else:
-            arrays.append(pa.array(values, column.type))
-    return pa.Table.from_arrays(arrays, schema=types)
-
-
-def _lines(attributes: dict[str, str]) -> str:
-    return "\n".join(f"{name}={value}" for name, value in sorted(attributes.items()))
-
-
-def visitors_table() -> pa.Table:
-    """The visitors that joined an account or withdrew consent, as an Arrow table of columns VISITORS."""
-    import pyarrow as pa
-
-    excluded = Coalesce("merged_into__excluded_until", "excluded_until")
-    rows = (
-        Visitor.objects.annotate(excluded=excluded)
-        .filter(Q(merged_into__isnull=False) | Q(excluded__isnull=False))
-        .order_by("pk")
-        .values_list("pk", "merged_into", "excluded")
-    )
-    columns: list[list[Any]] = [[], [], []]
-    for pk, merged_into, until in rows.iterator(chunk_size=10_000):
-        for column, value in zip(columns, (pk, merged_into or pk, until and aware(until)), strict=True):
-            column.append(value)
-    types = schema(VISITORS)
-    arrays = [pa.array(values, column.type) for values, column in zip(columns, types, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=types)
+def _remark(verdict: StrategyVerdict) -> str:
+    held_back = verdict.outcome == StrategyVerdict.Outcome.HELD
+    return f"{'Held back' if held_back else 'Warning'}, {verdict.strategy}: {verdict.reasons}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from django.db import models
 from django.db.models import Prefetch, Q
@@ -13,9 +14,17 @@ from ..models import Conversion, Event, Exposure, GuestOrder, HeldEvent, Impress
 PAGE = 2_000
 
 
-class Section(NamedTuple):
-    """One kind of rows: the model, what a row is sorted by, its columns by their names in the export, its items, what
-    else it names, and whose it is."""
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """One kind of rows in the export.
+
+    model: of the rows
+    order: field that sorts them
+    columns: attribute paths by column name
+    items: paths to related items
+    others: paths to other related rows
+    owner: path to the visitor
+    """
 
     model: type[models.Model]
     order: str
@@ -27,9 +36,9 @@ class Section(NamedTuple):
 
 SECTIONS = {
     "events": Section(
-        Event,
-        "time",
-        {
+        model=Event,
+        order="time",
+        columns={
             "kind": "kind",
             "item": "item.external_id",
             "title": "item.title",
@@ -41,12 +50,12 @@ SECTIONS = {
             "session": "session",
             "policy": "policy",
         },
-        ("item",),
+        items=("item",),
     ),
     "held_events": Section(
-        HeldEvent,
-        "time",
-        {
+        model=HeldEvent,
+        order="time",
+        columns={
             "kind": "kind",
             "item": "external_id",
             "time": "time",
@@ -56,9 +65,9 @@ SECTIONS = {
         },
     ),
     "impressions": Section(
-        Impression,
-        "time",
-        {
+        model=Impression,
+        order="time",
+        columns={
             "item": "item.external_id",
             "title": "item.title",
             "beside": "anchor.external_id",
@@ -71,19 +80,19 @@ SECTIONS = {
             "clicked": "clicked",
             "policy": "policy",
         },
-        ("item", "anchor"),
+        items=("item", "anchor"),
     ),
     "exposures": Section(
-        Exposure,
-        "time",
-        {"experiment": "arm.experiment.name", "arm": "arm.name", "time": "time", "propensity": "propensity"},
+        model=Exposure,
+        order="time",
+        columns={"experiment": "arm.experiment.name", "arm": "arm.name", "time": "time", "propensity": "propensity"},
         others=("arm__experiment",),
     ),
     # Without the margin, which would tell what an item costs the shop.
     "conversions": Section(
-        Conversion,
-        "event__time",
-        {
+        model=Conversion,
+        order="event__time",
+        columns={
             "kind": "event.kind",
             "item": "event.item.external_id",
             "title": "event.item.title",
@@ -98,13 +107,13 @@ SECTIONS = {
             "seen": "impression.time",
             "clicked": "impression.clicked",
         },
-        ("event__item",),
-        ("impression",),
-        "event__visitor",
+        items=("event__item",),
+        others=("impression",),
+        owner="event__visitor",
     ),
-    "guest_orders": Section(GuestOrder, "order", {"order": "order"}),
+    "guest_orders": Section(model=GuestOrder, order="order", columns={"order": "order"}),
     # What else a profile holds is the events above, as a page reads them.
-    "profiles": Section(Profile, "until", {"segment": "segment.described", "until": "until"}),
+    "profiles": Section(model=Profile, order="until", columns={"segment": "segment.description", "until": "until"}),
 }
 
 
@@ -120,19 +129,22 @@ def _pages(section: Section, visitor: int) -> Iterator[list[dict[str, Any]]]:
 
     No join of items: for one over many pages, MariaDB goes through all events of each item.
     """
-    model, order, columns, items, others, owner = section
-    facts: list[Any] = [*others, *(Prefetch(name, Item.objects.only("external_id", "title")) for name in items)]
+    model, order, owner = section.model, section.order, section.owner
+    titles = Item.objects.only("external_id", "title")
+    related: list[Any] = [*section.others, *(Prefetch(name, titles) for name in section.items)]
     index = model._default_manager.filter(**{owner: visitor}).order_by(order, "pk").values_list(order, "pk")
     page = index
     while keys := list(page[:PAGE]):
-        rows = model._default_manager.prefetch_related(*facts).in_bulk([pk for _, pk in keys])
-        yield [_row(rows[pk], columns) for _, pk in keys if pk in rows]
+        rows = model._default_manager.prefetch_related(*related).in_bulk([pk for _, pk in keys])
+        yield [_row(rows[pk], section.columns) for _, pk in keys if pk in rows]
         last, pk = keys[-1]
         page = index.filter(Q(**{f"{order}__gte": last}), Q(**{f"{order}__gt": last}) | Q(pk__gt=pk))
 
 
 def _row(row: models.Model, columns: dict[str, str]) -> dict[str, Any]:
-    return {name: _value(row, path) for name, path in columns.items()}
+    values = {name: _value(row, path) for name, path in columns.items()}
+    # A number, unlike money, which is text.
+    return {name: float(value) if name == "quantity" else value for name, value in values.items()}
 
 
 def _value(row: Any, path: str) -> Any:

@@ -1,4 +1,4 @@
-"""What a product and the offers beside it cost together."""
+"""Bundles: an anchor and its offers, with their total price."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from decimal import Decimal
 from django.http import HttpRequest
 
 from ..catalog.adapter import Catalog
-from .beside import Beside
+from .anchor_product import AnchorProduct
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """External ids of what is bought together, the page's product first, and what one of each costs this customer."""
+    """Products that are bought together.
+
+    items: external ids, the page's product first
+    total: the customer's price for one of each
+    total_text: ``total`` as the shop formats it
+    """
 
     items: tuple[str, ...]
     total: Decimal
@@ -22,25 +27,27 @@ class Bundle:
 
     @property
     def count(self) -> int:
+        """Number of items, the page's product included."""
         return len(self.items)
 
 
 def bundle_of(
     catalog: Catalog,
     request: HttpRequest | None,
-    anchor: tuple[str, Beside | None] | None,
+    anchor: tuple[str, AnchorProduct | None] | None,
     offers: Iterable[tuple[str, Decimal | None]],
 ) -> Bundle | None:
-    """Of the page's product (external id and live product; None beside a cart, which has its own already) and the
-    offers (external id and price). None for fewer than two, where the product cannot be bought, and where a price is
-    unknown.
+    """The bundle of an anchor and ``offers``; None for fewer than two products, or if one is unavailable or unpriced.
+
+    anchor: external id and live product; None for a cart, whose products are already in it
+    offers: external ids and prices
     """
     parts = list(offers)
     if anchor is not None:
-        item, beside = anchor
-        if beside is None or not catalog.available(beside.product, request):
+        item, anchor_product = anchor
+        if anchor_product is None or not catalog.available(anchor_product.product, request):
             return None
-        parts.insert(0, (item, beside.price))
+        parts.insert(0, (item, anchor_product.price))
     prices = [price for _, price in parts if price is not None]
     if len(prices) < max(len(parts), 2):
         return None

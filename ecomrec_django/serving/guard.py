@@ -1,4 +1,4 @@
-"""The rules every offer has to keep at the moment it is shown."""
+"""The guard: rules that each offer must meet at the moment it is shown."""
 
 from __future__ import annotations
 
@@ -8,136 +8,167 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from ..catalog.adapter import Catalog
-from ..strategies.base import Anchor, Offer, Reason, Strategy
+from ..learning.amounts import title_key
+from ..strategies.base import LiveProduct, Offer, Reason, Strategy, Violation, ViolationCode
+from .anchor_product import base_price, live_price, live_product
 from .page import Page
-from .rulebook import NO_TERMS
-from .terms import Live, Terms
+from .rules import NO_RULES, ActiveRules, LiveValues
 
 
-class Kept(NamedTuple):
-    """An offer that keeps every rule, with its live product and this customer's price."""
+class EligibleOffer(NamedTuple):
+    """An offer that meets all rules, with its live product and this customer's price."""
 
     offer: Offer
     product: Any
     price: Decimal | None
 
 
-class LeftOut(NamedTuple):
-    """An offer that does not, and the first rule it breaks."""
+class RejectedOffer(NamedTuple):
+    """An offer that breaks a rule, and the first one it breaks."""
 
     offer: Offer
-    rule: str
+    violation: Violation
 
 
-class Candidate(NamedTuple):
-    """An offer, and the rule it breaks whatever its live product is like; None if the product has to be looked at."""
+class CheckedOffer(NamedTuple):
+    """An offer and the rule it breaks, as far as that is known without its live product; otherwise None."""
 
     offer: Offer
-    rule: str | None
+    violation: Violation | None
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Guard:
-    """Checks offers, best first.
+    """Checks the offers of one block, best first.
 
-    Rules, in order: ``blocked`` · ``anchor`` · ``in_cart`` · ``shown`` (in another block of the page) · ``same_aisle``
-    (beside several anchors) · the merchant's that need no live product, as none of these does; then ``missing`` (gone,
-    or not visible to this customer) · ``unavailable`` · ``no_price`` · the merchant's others · ``aisle_full`` (beside
-    several anchors, or none) · ``out_of_band`` (of the arm of an experiment) · the strategy's own, beside those anchors
-    whose lists hold the offer. A pin is the merchant's word: neither the strategy's rules nor the aisles nor an arm's
-    band bind it.
+    The rules, in this order:
+
+    - Without the live product: ``blocked``, ``anchor``, ``in_cart``, ``shown`` (in another block of the page),
+      ``same_aisle`` (with several anchors), and the merchant's rules that need no live product.
+    - With it: ``missing`` (deleted, or not visible to this customer), ``unavailable``, ``no_price``, the merchant's
+      other rules, ``aisle_full`` (except in the block of a category), ``duplicate_title`` (an offer before it has the
+      same title), ``out_of_band`` (of an experiment's arm), and the strategy's own rule, for each anchor whose list
+      contains the offer.
+
+    Pinned offers are exempt from the strategy's own rule, the rules about aisles and titles, and the band of an arm.
+
+    page: the page with its cart, other blocks and request.
+    strategy: the strategy of the block.
+    anchors: aisle by external id, 0 if unknown.
+    subjects: external ids of all products on the page, including the anchors; none of them is offered.
+    lists: items of each anchor's list by external id; empty if there is only one anchor.
+    blocked: external ids that a merchant blocked for this block.
+    whole_shop: whether the block covers the whole shop, so that one aisle must not fill it.
+    rules: the merchant's rules in force for this block.
+    band: lowest and highest price as a share of each anchor's, None for no bounds.
+    eligible, rejected: the results so far, best offer first.
     """
 
     page: Page
     strategy: Strategy
-    # External id -> aisle, 0 where unknown.
     anchors: Mapping[str, int]
-    # External id of an anchor -> the items of its list; empty where there is but one anchor.
     lists: Mapping[str, frozenset[str]]
+    subjects: frozenset[str]
     blocked: frozenset[str] = frozenset()
-    # Whether a block is of the whole shop, so that one shelf must not fill it.
     whole_shop: bool = False
-    # The merchant's rules that hold here.
-    terms: Terms = NO_TERMS
-    # Lowest and highest price against each anchor's.
+    rules: ActiveRules = NO_RULES
     band: tuple[float, float] | None = None
-    kept: list[Kept] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
-    _in_aisle: Counter[int] = field(default_factory=Counter)
+    eligible: list[EligibleOffer] = field(default_factory=list)
+    rejected: list[RejectedOffer] = field(default_factory=list)
+    _aisle_counts: Counter[int] = field(default_factory=Counter)
+    _titles: set[str] = field(default_factory=set)
 
-    def sift(self, offers: Iterable[Offer]) -> list[Candidate]:
-        """Each offer with what can be said of it without its live product."""
+    def precheck(self, offers: Iterable[Offer]) -> list[CheckedOffer]:
+        """Each offer, and the rule it breaks without regard to its live product."""
         cart, shown = frozenset(self.page.cart), self.page.shown
-        aisles = frozenset(self.anchors.values()) - {0} if self._bounds_aisles else frozenset()
-        found = []
+        excludes_aisles = len(self.anchors) > 1 and self.strategy.per_aisle is not None
+        aisles = frozenset(self.anchors.values()) - {0} if excludes_aisles else frozenset()
+        checked = []
         for offer in offers:
-            rule = None
+            violation = None
             if offer.item in self.blocked:
-                rule = "blocked"
-            elif offer.item in self.anchors:
-                rule = "anchor"
+                violation = Violation(ViolationCode.BLOCKED)
+            elif offer.item in self.subjects:
+                violation = Violation(ViolationCode.ANCHOR)
             elif offer.item in cart:
-                rule = "in_cart"
+                violation = Violation(ViolationCode.IN_CART)
             elif offer.item in shown:
-                rule = "shown"
+                violation = Violation(ViolationCode.SHOWN)
             elif offer.aisle in aisles and offer.reason is not Reason.PINNED:
-                rule = "same_aisle"
+                violation = Violation(ViolationCode.SAME_AISLE)
             else:
-                rule = self.terms.broken(offer.item)
-            found.append(Candidate(offer, rule))
-        return found
+                violation = self.rules.violation(offer.item)
+            checked.append(CheckedOffer(offer, violation))
+        return checked
 
     def choose(
-        self, candidates: Iterable[Candidate], live: Mapping[str, Any], beside: Sequence[Anchor], limit: int
+        self, candidates: Iterable[CheckedOffer], live: Mapping[str, Any], anchors: Sequence[LiveProduct], limit: int
     ) -> None:
-        """Add sound offers to ``kept`` until they are ``limit``; what is passed over goes to ``left_out``."""
-        for offer, rule in candidates:
-            if len(self.kept) >= limit:
+        """Add valid offers to ``eligible`` until it holds ``limit``, and the others to ``rejected``.
+
+        live: live product by external id, for all candidates that have one.
+        """
+        for offer, violation in candidates:
+            if len(self.eligible) >= limit:
                 break
-            found = rule or self._check(offer, live.get(offer.item), beside)
-            if isinstance(found, str):
-                self.left_out.append(LeftOut(offer, found))
+            result = violation or self._check(offer, live.get(offer.item), anchors)
+            if isinstance(result, EligibleOffer):
+                self._aisle_counts[offer.aisle] += 1
+                self._titles.add(self._title(result.product))
+                self.eligible.append(result)
             else:
-                self._in_aisle[offer.aisle] += 1
-                self.kept.append(found)
+                self.rejected.append(RejectedOffer(offer, result))
 
-    @property
-    def _bounds_aisles(self) -> bool:
-        return (len(self.anchors) > 1 or self.whole_shop) and self.strategy.per_aisle is not None
+    def _is_full(self, aisle: int) -> bool:
+        """Whether the block already holds as many offers of an aisle as it may."""
+        per_aisle = self.strategy.per_aisle
+        if per_aisle is None or not aisle or not (self.anchors or self.whole_shop):
+            return False
+        return self._aisle_counts[aisle] >= per_aisle
 
-    def _check(self, offer: Offer, product: Any, beside: Sequence[Anchor]) -> Kept | str:
+    def _title(self, product: Any) -> str:
+        """The title without differences in case, punctuation and spaces; "" if there is none."""
+        try:
+            title = self.page.catalog.display_title(product)
+        except Exception:  # counted where the offer is presented
+            return ""
+        return title_key(title)
+
+    def _check(self, offer: Offer, product: Any, anchors: Sequence[LiveProduct]) -> EligibleOffer | Violation:
         """The offer with its product and price, or the rule it breaks."""
         if product is None:
-            return "missing"
+            return Violation(ViolationCode.MISSING)
         catalog, request = self.page.catalog, self.page.request
         if not catalog.available(product, request):
-            return "unavailable"
-        price = catalog.price(product, request)
-        # A shop of articles or adverts has no prices; elsewhere none means that it cannot be bought.
+            return Violation(ViolationCode.UNAVAILABLE)
+        price = live_price(catalog, product, request)
+        # Shops of articles or adverts have no prices; in others, a product without one cannot be bought.
         if price is None and catalog.price_field is not None:
-            return "no_price"
-        if self.terms.rules and (broken := self.terms.broken(offer.item, live_of(catalog, product, price))):
-            return broken
+            return Violation(ViolationCode.NO_PRICE)
+        if self.rules.rules:
+            # A rule's figures are in the shop's own currency, whatever this customer sees.
+            base = base_price(catalog, product) if self.rules.asks_price else None
+            live = LiveValues(base, catalog.stock_level(product))
+            if violation := self.rules.violation(offer.item, live):
+                return violation
         if offer.reason is not Reason.PINNED:
-            if self._bounds_aisles and offer.aisle and self._in_aisle[offer.aisle] >= (self.strategy.per_aisle or 0):
-                return "aisle_full"
+            if self._is_full(offer.aisle):
+                return Violation(ViolationCode.AISLE_FULL)
+            if (title := self._title(product)) and title in self._titles:
+                return Violation(ViolationCode.DUPLICATE_TITLE)
             if self.lists:
-                beside = [anchor for anchor in beside if offer.item in self.lists[anchor.item]]
-            if self.band is not None and not self._within_band(price, beside):
-                return "out_of_band"
-            if broken := self.strategy.violation(beside, offer, None if price is None else float(price)):
-                return broken
-        return Kept(offer, product, price)
-
-    def _within_band(self, price: Decimal | None, beside: Sequence[Anchor]) -> bool:
-        assert self.band is not None
-        low, high = self.band
-        return price is not None and all(
-            anchor.price is not None and low * anchor.price <= float(price) <= high * anchor.price for anchor in beside
-        )
+                anchors = [anchor for anchor in anchors if offer.item in self.lists[anchor.item]]
+            if self.band is not None and not _within_band(self.band, price, anchors):
+                return Violation(ViolationCode.OUT_OF_BAND)
+            known = LiveProduct(item=offer.item, price=None if price is None else float(price), aisle=offer.aisle)
+            known = live_product(catalog, self.strategy, product, known)
+            if code := self.strategy.violation(anchors, offer, known):
+                return Violation(code)
+        return EligibleOffer(offer, product, price)
 
 
-def live_of(catalog: Catalog, product: Any, price: Decimal | None) -> Live:
-    """A live product as the merchant's rules see it; they ask for its stock, too."""
-    return Live(price, catalog.stock_level(product))
+def _within_band(band: tuple[float, float], price: Decimal | None, anchors: Sequence[LiveProduct]) -> bool:
+    low, high = band
+    return price is not None and all(
+        anchor.price is not None and low * anchor.price <= float(price) <= high * anchor.price for anchor in anchors
+    )

@@ -10,49 +10,76 @@ from time import time
 from django.http import HttpRequest
 
 from ..catalog.adapter import Catalog
-from .customer import Customer, customer_of
-from .failures import note_failure
-from .learned import model_of
-from .personal import Known
-from .rulebook import Rulebook, rulebook
-from .variants import Place
+from ..catalog.validation import cart_ids
+from ..db import savepoints
+from ..failures import note_failure
+from ..tracking.request_state import mark_personal, request_state
+from .model_cache import MODELS, ModelCache
+from .reranking import RankingContext
+from .rulebook import Rulebook, current_rulebook
+from .shopper_context import ShopperContext, shopper_context
+from .variants import SlotAssignment
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Page:
+    """One page while it is drawn.
+
+    catalog: the shop's adapter.
+    request: the shop's own request, None for nobody's.
+    shown: external ids of the offers in its blocks so far.
+    assignments: slot -> how it is filled, for those asked so far.
+    blocks: blocks rendered so far, so that each heading has an id of its own.
+    models: where the models of releases are found.
+    waits: whether it waits for this process to read a model.
+    contexts: digest of a model -> the shopper as it sees them, for those asked so far.
+    """
+
     catalog: Catalog
-    request: HttpRequest | None
+    request: HttpRequest | None = None
     shown: set[str] = field(default_factory=set)
-    # Slot -> how it is filled, for those asked so far.
-    places: dict[str, Place] = field(default_factory=dict)
-    # Blocks rendered so far, so that each heading has an id of its own.
+    assignments: dict[str, SlotAssignment] = field(default_factory=dict)
     blocks: int = 0
+    models: ModelCache = MODELS
+    waits: bool = False
+    contexts: dict[str, RankingContext | None] = field(default_factory=dict)
 
     @cached_property
-    def customer(self) -> Customer | None:
+    def shopper(self) -> ShopperContext | None:
         """What is known of who asks, read once a request; None without consent, or where it cannot be read."""
         try:
-            return customer_of(self.request)
+            with savepoints():
+                return shopper_context(self.request)
         except Exception as error:
             note_failure("customer", error, "Offers are not personal")
             return None
 
-    @cached_property
-    def known(self) -> Known | None:
-        """The same as the published model sees it; None where there is no model, or not yet in this process."""
-        customer = self.customer
-        model = model_of(customer.release, customer.digest) if customer is not None else None
-        return Known(customer, model, time()) if customer is not None and model is not None else None
+    def ranking_context(self, strategy: str) -> RankingContext | None:
+        """The shopper as the model behind the offers of a strategy sees them; None where there is no model, or not yet
+        in this process."""
+        shopper = self.shopper
+        if shopper is None:
+            return None
+        release, digest = shopper.shown_release(strategy)
+        if digest not in self.contexts:
+            model = self.models.get(release, digest, wait=self.waits)
+            self.contexts[digest] = RankingContext(shopper, model, time()) if model is not None else None
+        return self.contexts[digest]
 
     @cached_property
     def rulebook(self) -> Rulebook:
-        """What the merchant laid down, the same for all blocks of a page. Where it cannot be read no block is shown."""
-        return rulebook()
+        """The merchant's rules, the same for all blocks of a page. Where they cannot be read no block is shown."""
+        return current_rulebook()
+
+    @property
+    def segment(self) -> int | None:
+        """Segment.pk of who asks; None for none, or where nothing is known of them."""
+        return None if self.shopper is None else self.shopper.segment
 
     @property
     def ignored(self) -> Mapping[str, int]:
         """External id -> how often who asks saw it lately without a click."""
-        return {} if self.customer is None else self.customer.ignored
+        return {} if self.shopper is None else self.shopper.ignored
 
     def show(self, items: Iterable[str]) -> None:
         """No other block of the page repeats these."""
@@ -61,13 +88,16 @@ class Page:
     @cached_property
     def cart(self) -> tuple[str, ...]:
         """External ids in the customer's cart, read once a request."""
-        return tuple(map(str, self.catalog.cart(self.request))) if self.request is not None else ()
+        if self.request is None:
+            return ()
+        cart = cart_ids(self.catalog, self.request)
+        if cart:
+            mark_personal(self.request)
+        return cart
 
 
 def page_of(request: HttpRequest | None, catalog: Catalog) -> Page:
+    """The page that ``request`` asks for, one for all of its blocks."""
     if request is None:
-        return Page(catalog, None)
-    page = getattr(request, "_ecomrec_page", None)
-    if page is None:
-        page = request._ecomrec_page = Page(catalog, request)  # type: ignore[attr-defined]
-    return page
+        return Page(catalog=catalog)
+    return request_state(request).get_or_create(Page, lambda: Page(catalog=catalog, request=request))

@@ -1,159 +1,231 @@
-"""The merchant's rules and running experiments, kept in each process: a page reads them without a query."""
+"""Rules and running experiments, cached in each process so that pages read them without a query."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
+from math import inf
 from threading import Lock
 from time import monotonic
-from typing import cast
+from typing import Protocol, cast
 
 from django.db.models import Q
 
+from ..catalog.successors import successors_of
 from ..errors import EcomrecError
+from ..failures import note_failure
 from ..models import Experiment, Rule
-from .failures import note_failure
-from .stored import LOCAL_SECONDS, cache_version, forget, seconds_kept
-from .terms import NOTHING, Block, Facts, Term, Terms, facts_of
+from .offer_store import LOCAL_SECONDS, cache_seconds, cache_version, invalidate
+from .rules import (
+    NO_RULES,
+    UNKNOWN_ITEM,
+    ActiveRules,
+    BlockContext,
+    CompiledRule,
+    ItemAttributes,
+    item_attributes,
+)
 from .variants import Variant, slot_variant
 
 VERSION_KEY = "ecomrec:rulebook"
-# Items of which a process remembers what the mirror says.
-MOST_FACTS = 50_000
+# Items whose attributes a process caches.
+MAX_CACHED_ITEMS = 50_000
 
 
-@dataclass(frozen=True)
-class Trial:
-    """A running experiment: its arms by Arm.pk as text, ``holdout_arm`` "" for none. ``shares``: what each gets outside
-    of the holdout, by Segment.pk, 0 for all other segments."""
+class AttributeReader(Protocol):
+    """The signature of `rules.item_attributes`."""
+
+    def __call__(self, items: Iterable[str], *, attributes: bool = True) -> Mapping[str, ItemAttributes]:
+        """What the mirror says of items by external id; without ``attributes``, theirs are empty."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningExperiment:
+    """A running experiment; its arms are named by Arm.pk as text.
+
+    number: Experiment.pk
+    holdout: share of visitors who see no offers
+    holdout_arm: the arm of the holdout; empty without one
+    arms: how each arm fills the slot
+    shares: shares of the arms outside the holdout by Segment.pk; key 0 is for all other segments
+    by_segment: whether it is a bandit, whose shares depend on the segment
+    """
 
     number: int
-    # Share of the visitors who see nothing.
     holdout: float
     holdout_arm: str
     arms: Mapping[str, Variant]
     shares: Mapping[int, Mapping[str, float]]
-    # Whether it is a bandit, which learns what to give each segment.
     by_segment: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rulebook:
-    """All active rules, and the running experiment of each slot. ``hidden``: by external id, the rules that hide just
-    this one item; they are not among ``rules``."""
+    """All active rules and running experiments.
 
-    rules: tuple[Term, ...] = ()
-    trials: Mapping[str, Trial] | None = None
-    hidden: Mapping[str, tuple[Term, ...]] = field(default_factory=dict)
-    # What the mirror said of items that were asked about, by external id.
-    _known: dict[str, Facts] = field(default_factory=dict, compare=False, repr=False)
+    rules: all rules except those in ``hidden``
+    experiments: the running experiment by slot
+    hidden: the rules that hide a single item, by its external id
+    dials: the rules that set discovery
+    read_attributes: reads attributes of items from the mirror
+    """
+
+    rules: tuple[CompiledRule, ...] = ()
+    experiments: Mapping[str, RunningExperiment] = field(default_factory=dict)
+    hidden: Mapping[str, tuple[CompiledRule, ...]] = field(default_factory=dict)
+    dials: tuple[CompiledRule, ...] = ()
+    read_attributes: AttributeReader = item_attributes
+    # Attributes read so far, by external id.
+    _attributes: dict[str, ItemAttributes] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
-    def of(cls, terms: Iterable[Term], trials: Mapping[str, Trial] | None = None) -> Rulebook:
-        rules: list[Term] = []
-        hidden: defaultdict[str, list[Term]] = defaultdict(list)
-        for term in terms:
-            (hidden[term.item] if term.hides_an_item else rules).append(term)
-        return cls(tuple(rules), trials, {item: tuple(some) for item, some in hidden.items()})
+    def of(
+        cls,
+        rules: Iterable[CompiledRule],
+        experiments: Mapping[str, RunningExperiment] | None = None,
+        read_attributes: AttributeReader = item_attributes,
+    ) -> Rulebook:
+        """A rulebook of these rules, with those that hide a single item kept separately."""
+        others: list[CompiledRule] = []
+        dials: list[CompiledRule] = []
+        hidden: defaultdict[str, list[CompiledRule]] = defaultdict(list)
+        for rule in rules:
+            if rule.action == Rule.Action.DIAL:
+                dials.append(rule)
+            else:
+                (hidden[rule.item] if rule.hides_an_item else others).append(rule)
+        return cls(
+            rules=tuple(others),
+            dials=tuple(dials),
+            experiments=experiments or {},
+            hidden={item: tuple(hiding) for item, hiding in hidden.items()},
+            read_attributes=read_attributes,
+        )
 
     @property
-    def every(self) -> tuple[Term, ...]:
-        return (*self.rules, *(term for some in self.hidden.values() for term in some))
+    def all_rules(self) -> tuple[CompiledRule, ...]:
+        """``rules``, those that hide one item, and those that set discovery."""
+        return (*self.rules, *(rule for hiding in self.hidden.values() for rule in hiding), *self.dials)
 
-    def terms(self, strategy: str, slot: str = "", segment: int = 0, now: datetime | None = None) -> Terms:
-        """The rules in force in such a block."""
+    def active_rules(self, strategy: str, slot: str = "", segment: int = 0, now: datetime | None = None) -> ActiveRules:
+        """The rules in force in a block."""
         if not (self.rules or self.hidden):
-            return NO_TERMS
-        block = Block(strategy, slot, segment, now or datetime.now(UTC))
-        rules = tuple(rule for rule in self.rules if rule.holds(*block))
-        return Terms(rules, None, self.hidden, block)
+            return NO_RULES
+        block = BlockContext(strategy, slot, segment, now or datetime.now(UTC))
+        rules = tuple(rule for rule in self.rules if rule.is_in_force(block))
+        return ActiveRules(rules=rules, hidden=self.hidden, block=block)
 
-    def facts(self, items: Iterable[str]) -> dict[str, Facts]:
-        """What the mirror says of items by external id; a query for those that were not asked about before.
+    def discovery(self, strategy: str, slot: str = "", segment: int = 0, now: datetime | None = None) -> float | None:
+        """What the latest rule in force in a block sets discovery to; None where none does."""
+        if not self.dials:
+            return None
+        block = BlockContext(strategy, slot, segment, now or datetime.now(UTC))
+        return max(
+            ((rule.number or inf, rule.discovery) for rule in self.dials if rule.is_in_force(block)),
+            default=(0, None),
+        )[1]
 
-        The answers are kept as long as the rules are, so that pages of the same products share them.
+    def item_attributes(self, items: Iterable[str]) -> dict[str, ItemAttributes]:
+        """Attributes of mirrored items by external id, with one query for those not cached yet.
+
+        They are cached as long as the rules, so that pages with the same products share them.
         """
-        answers = {item: self._known.get(item) for item in items}
-        if missing := [item for item, known in answers.items() if known is None]:
-            found = facts_of(missing, attributes=any(rule.attribute for rule in self.rules))
-            fresh = {item: found.get(item, NOTHING) for item in missing}
-            if len(self._known) + len(fresh) > MOST_FACTS:
-                self._known.clear()
-            self._known.update(fresh)
-            answers |= fresh
-        return cast(dict[str, Facts], answers)
+        attributes = {item: self._attributes.get(item) for item in items}
+        if missing := [item for item, known in attributes.items() if known is None]:
+            rows = self.read_attributes(missing, attributes=any(rule.attribute for rule in self.rules))
+            new = {item: rows.get(item, UNKNOWN_ITEM) for item in missing}
+            if len(self._attributes) + len(new) > MAX_CACHED_ITEMS:
+                self._attributes.clear()
+            self._attributes.update(new)
+            attributes |= new
+        return cast(dict[str, ItemAttributes], attributes)
 
-    @property
-    def asks_segment(self) -> bool:
-        return any(rule.segment for rule in self.every)
+    @cached_property
+    def depends_on_segment(self) -> bool:
+        """Whether any rule is limited to a segment."""
+        return any(rule.segment for rule in self.all_rules)
 
-    def trial(self, slot: str) -> Trial | None:
-        return (self.trials or {}).get(slot)
-
-
-NO_TERMS = Terms()
-EMPTY = Rulebook()
+    def experiment(self, slot: str) -> RunningExperiment | None:
+        """The experiment that runs in a slot, None for none."""
+        return self.experiments.get(slot)
 
 
-class _Kept:
-    """The rulebook of this process, the cache's version that it belongs to, and when it was read."""
+class RulebookCache:
+    """The rulebook of this process, refreshed when the version in the shared cache changes.
 
-    def __init__(self) -> None:
-        self.lock = Lock()
-        self.book: Rulebook | None = None
-        self.version = ""
-        self.until = 0.0
+    read: reads a rulebook from the database
+    """
+
+    def __init__(self, read: Callable[[], Rulebook]) -> None:
+        self.read = read
+        self._lock = Lock()
+        self._rulebook: Rulebook | None = None
+        self._version = ""
+        self._until = 0.0
+
+    def current(self) -> Rulebook:
+        """The current rulebook; read again after a rule or experiment was saved, or when its time is up."""
+        version = cache_version(VERSION_KEY)
+        rulebook = self._rulebook
+        if rulebook is not None and version == self._version and monotonic() < self._until:
+            return rulebook
+        with self._lock:
+            rulebook = self._rulebook
+            if rulebook is None or version != self._version or monotonic() >= self._until:
+                rulebook = self.read()
+                self.set(rulebook, version)
+            return rulebook
+
+    def set(self, rulebook: Rulebook, version: str | None = None) -> None:
+        """Use ``rulebook`` in this process until the next change or the end of its time."""
+        self._version = cache_version(VERSION_KEY) if version is None else version
+        self._until = monotonic() + (cache_seconds() or LOCAL_SECONDS)
+        self._rulebook = rulebook
+
+    def invalidate(self) -> None:
+        """Make all processes read the rulebook again, after a rule or an experiment has changed."""
+        self._rulebook = None
+        invalidate(VERSION_KEY)
 
 
-_kept = _Kept()
-
-
-def rulebook() -> Rulebook:
-    """What holds now. Read anew when a rule or experiment was saved, as soon as the cache tells, or after a while."""
-    version = cache_version(VERSION_KEY)
-    if _kept.book is not None and version == _kept.version and monotonic() < _kept.until:
-        return _kept.book
-    with _kept.lock:
-        if _kept.book is None or version != _kept.version or monotonic() >= _kept.until:
-            keep(_read(), version)
-        assert _kept.book is not None
-        return _kept.book
-
-
-def keep(book: Rulebook, version: str | None = None) -> None:
-    """Let this process's pages see ``book``, until the next change or the end of its time."""
-    _kept.version = cache_version(VERSION_KEY) if version is None else version
-    _kept.until = monotonic() + (seconds_kept() or LOCAL_SECONDS)
-    _kept.book = book
-
-
-def forget_rulebook() -> None:
-    """Let every page read it anew: a rule or an experiment changed."""
-    _kept.book = None
-    forget(VERSION_KEY)
-
-
-def _read() -> Rulebook:
+def read_rulebook() -> Rulebook:
+    """All active rules and running experiments, from the database."""
     now = datetime.now(UTC)
     rules = Rule.objects.filter(Q(ends=None) | Q(ends__gt=now), active=True).select_related(
-        "item", "category", "beside"
+        "item", "category", "anchor_category"
     )
     running = Experiment.objects.filter(status=Experiment.Status.RUNNING).order_by("pk").prefetch_related("arms")
-    trials: dict[str, Trial] = {}
+    experiments: dict[str, RunningExperiment] = {}
     for experiment in running:
         try:
-            trials.setdefault(experiment.slot, trial_of(experiment))
+            experiments.setdefault(experiment.slot, running_experiment(experiment))
         except EcomrecError as error:
-            # Its slot is shown as the settings say.
-            note_failure("experiment", error, f"Experiment {experiment.pk} is left out")
-    rules = rules.defer("item__description", "item__attributes").order_by("pk")
-    return Rulebook.of((Term.of(rule) for rule in rules), trials)
+            # Its slot is shown as configured.
+            note_failure("experiment", error, f"Experiment {experiment.pk} is ignored")
+    # What a limit allows is settled when lists are made.
+    rules = rules.exclude(action=Rule.Action.LIMIT).order_by("pk")
+    shown = list(rules.defer("item__description", "item__attributes", "matched_items", "matched_anchors"))
+    unmatched = [rule.pk for rule in shown if rule.unmatched_since is not None]
+    former = {
+        pk: (frozenset(items), frozenset(anchors))
+        for pk, items, anchors in (
+            Rule.objects.filter(pk__in=unmatched).values_list("pk", "matched_items", "matched_anchors")
+            if unmatched
+            else ()
+        )
+    }
+    compiled = [CompiledRule.of(rule, *former.get(rule.pk, ())) for rule in shown]
+    # What is laid down for a product is laid down for those that take its place.
+    successors = successors_of(rule.item for rule in compiled if rule.item)
+    compiled += [replace(rule, item=item) for rule in compiled for item in successors.get(rule.item, ())]
+    return Rulebook.of(compiled, experiments)
 
 
-def trial_of(experiment: Experiment) -> Trial:
-    """Raises DataError or ConfigurationError for arms whose options no longer make sense."""
+def running_experiment(experiment: Experiment) -> RunningExperiment:
+    """Compile an experiment; raises DataError or ConfigurationError if the options of its arms have become invalid."""
     base = slot_variant(experiment.slot)
     arms: dict[str, Variant] = {}
     shares: dict[int, dict[str, float]] = {0: {}}
@@ -165,9 +237,22 @@ def trial_of(experiment: Experiment) -> Trial:
             continue
         arms[name] = base.changed(arm.options)
         shares[0][name] = float(arm.weight)
-        if experiment.mode == Experiment.Mode.BANDIT or experiment.settled:
+        if experiment.mode == Experiment.Mode.BANDIT or experiment.conclusion:
             for segment, share in arm.shares.items():
                 shares.setdefault(int(segment), {})[name] = float(share)
-    # Once settled, its shares are everybody's and stay so.
-    by_segment = experiment.mode == Experiment.Mode.BANDIT and not experiment.settled
-    return Trial(experiment.pk, experiment.holdout if holdout_arm else 0.0, holdout_arm, arms, shares, by_segment)
+    # After its conclusion, its shares are the same for all segments and do not change.
+    by_segment = experiment.mode == Experiment.Mode.BANDIT and not experiment.conclusion
+    return RunningExperiment(
+        number=experiment.pk,
+        holdout=experiment.holdout if holdout_arm else 0.0,
+        holdout_arm=holdout_arm,
+        arms=arms,
+        shares=shares,
+        by_segment=by_segment,
+    )
+
+
+RULEBOOK = RulebookCache(read_rulebook)
+current_rulebook = RULEBOOK.current
+set_rulebook = RULEBOOK.set
+invalidate_rulebook = RULEBOOK.invalidate

@@ -8,8 +8,9 @@ from typing import Any
 from django.http import HttpRequest
 
 from ..conf import conf
-from .choosing import place_of
-from .failures import note_failure
+from ..db import savepoints
+from ..failures import note_failure
+from .assignment import slot_assignment
 from .offers import OfferBlock, block_of
 from .page import page_of
 
@@ -26,17 +27,18 @@ def slot_offers(
     Whatever fails inside is logged and counted, and the block is empty.
     """
     try:
-        page = page_of(request, conf.CATALOG())
-        place = place_of(page, slot)
-        if place is None:
-            return OfferBlock("")
-        given = None if anchors is None else list(anchors)
-        most = place.variant.limit or limit
-        for strategy in place.variant.chain:
-            block = block_of(page, strategy, given, most, category, place)
-            if len(block.offers) >= place.variant.minimum:
-                page.show(offer.item for offer in block.offers)
-                return block
+        with savepoints():
+            page = page_of(request, conf.CATALOG())
+            assignment = slot_assignment(page, slot)
+            if assignment is None:
+                return OfferBlock(strategy="")
+            variant = assignment.variant
+            subjects = None if anchors is None else list(anchors)
+            for strategy in variant.chain:
+                block = block_of(page, strategy, subjects, variant.limit or limit, category, assignment)
+                if len(block.offers) >= variant.minimum:
+                    page.show(offer.item for offer in block.offers)
+                    return block
     except Exception as error:
         note_failure(f"slot {slot}", error)
-    return OfferBlock("")
+    return OfferBlock(strategy="")

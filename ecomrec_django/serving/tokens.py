@@ -15,11 +15,15 @@ _ITEM_SALT = "ecomrec_django.item"
 
 
 class SealedBlock(NamedTuple):
-    """What one rendering of a block showed. ``nonce`` names the rendering; ``arm`` is "" outside of experiments, and
-    ``slot`` outside of slots.
+    """What one rendering of a block showed; a tuple, as the token holds it.
 
-    ``anchor`` is the external id of the product that the block stands beside, "" beside a cart or several products;
-    ``items`` are the external ids of the offers, in the order of their places.
+    nonce: names the rendering.
+    strategy: the one whose offers were shown.
+    release: Release.pk, None for none.
+    arm: Arm.pk as text, "" outside of experiments.
+    anchor: external id of the product that the block stands beside, "" beside a cart or several products.
+    items: external ids of the offers, in the order of their positions.
+    slot: "" outside of slots.
     """
 
     nonce: str
@@ -31,15 +35,25 @@ class SealedBlock(NamedTuple):
     slot: str = ""
 
 
-def seal_block(strategy: str, release: int | None, anchor: str, items: list[str], arm: str = "", slot: str = "") -> str:
+def seal_block(
+    strategy: str, release: int | None, anchor: str, items: list[str], *, arm: str = "", slot: str = ""
+) -> str:
     """The token of one rendering of a block: letters, digits, ``-``, ``_`` and ``:``."""
-    block = SealedBlock(secrets.token_urlsafe(9), strategy, release, arm, anchor, items, slot)
+    block = SealedBlock(
+        nonce=secrets.token_urlsafe(9),
+        strategy=strategy,
+        release=release,
+        arm=arm,
+        anchor=anchor,
+        items=items,
+        slot=slot,
+    )
     return signing.TimestampSigner(salt=_BLOCK_SALT).sign_object(block)
 
 
 def open_block(token: str) -> SealedBlock:
     """Raises SignatureExpired for a token older than BLOCK_AGE, else BadSignature for one that is not ours."""
-    return SealedBlock(*signing.TimestampSigner(salt=_BLOCK_SALT).unsign_object(token, max_age=BLOCK_AGE))
+    return SealedBlock._make(signing.TimestampSigner(salt=_BLOCK_SALT).unsign_object(token, max_age=BLOCK_AGE))
 
 
 def seal_item(item: str) -> str:

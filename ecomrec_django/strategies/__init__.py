@@ -1,0 +1,1 @@
+"""Strategies: from candidates to ranked offer lists with evidence. Imports learning alone."""

@@ -2,48 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .base import LIST_LENGTH, Anchor, Lists, Offer, Reason, Strategy, StrategyLists
-from .rules import Candidates, Catalog, best_of_each, place_in_group
+from ..learning.interactions import to_seconds
+from ..learning.items import category_groups
+from ..learning.measures import MIN_CUSTOMERS, excess_log_likelihood_ratio
+from ..learning.sparse import expand_ranges, positions, rank_in_group
+from ..learning.types import BoolArray, FloatArray, IntArray
+from .base import (
+    FILL_SCORE,
+    LIST_LENGTH,
+    Lists,
+    LiveProduct,
+    Offer,
+    Reason,
+    Strategy,
+    StrategyLists,
+    ViolationCode,
+    gettext_noop,
+)
+from .candidates import Candidates, OfferTable, best_of_each
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from ..learning.pairs import Beside, Items, Pairs, Statistics
-    from ..learning.training_data import TrainingData
+    from ..learning.statistics.cooccurrence import AislePairs, ItemCounts, Statistics
+    from ..learning.statistics.training_data import TrainingData
+    from ..learning.uplift.model import Uplift
 
-# What it takes to call a pair bought together: as many customers as beside an aisle, and a log-likelihood ratio that
-# chance passes once in a thousand.
+logger = logging.getLogger(__name__)
+
+# Least log-likelihood ratio of what is called bought together; chance passes it once in a thousand.
 MIN_LLR = 10.8
-# Fitted on validation slices, as docs/offers.md tells.
-POPULARITY_EXPONENT = 0.25
-# Baskets' worth of trust in the aisle's customers, beside the anchor's own.
-PRIOR_BASKETS = 15.0
+# Most that views may take from a pair which purchases support.
+VIEWS_SHARE = 0.5
 COLD_SHARE = 0.5
 COLD_PER_ITEM = 2
 
 
 class BoughtWith(Strategy):
-    """What baskets with the anchor hold as well, smoothed by what those with anything of its aisle hold."""
+    """What is bought with the anchor more often than its popularity and the size of baskets explain."""
 
-    name = "bought_with"
+    title = gettext_noop("Bought together")
+    label = gettext_noop("Bought with")
     per_aisle = 2
-    task = "bought_with"
+    ranker = "bought_with"
+    by_uplift = True
+    objectives = ("uplift", "probability", "revenue", "margin")
     bundles = True
 
-    def violation(self, anchors: Sequence[Anchor], offer: Offer, price: float | None) -> str | None:
+    def violation(self, anchors: Sequence[LiveProduct], offer: Offer, live: LiveProduct) -> ViolationCode | None:
+        """SAME_AISLE_AS_ANCHOR if it shares the aisle of any anchor; an unknown aisle (0) is never the same."""
         if offer.aisle and any(anchor.aisle == offer.aisle for anchor in anchors):
-            return "same aisle as an anchor"
+            return ViolationCode.SAME_AISLE_AS_ANCHOR
         return None
 
     def make(self, data: TrainingData) -> StrategyLists:
         """See `Strategy.make`; lists of an item only where they differ from those of its category."""
         items = data.items.sort_by("item")
-        catalog = Catalog.of(items)
+        catalog = OfferTable.of(items)
         if not catalog.active.any():
             return StrategyLists(Candidates.none().lists(catalog.ids, catalog.ids))
         statistics = data.statistics
@@ -51,126 +72,148 @@ class BoughtWith(Strategy):
         bought = statistics.items(purchases)
         data.progress(1, 5)
         offered = catalog.active & (bought.customers > 0)
-        beside = statistics.beside(purchases, catalog.aisle).where(offered)
-        aisles = _aisle_lists(bought, beside)
+        aisles = _aisle_lists(_sure(statistics.aisle_pairs(purchases, catalog.aisle)).where(offered))
         data.progress(2, 5)
-        pairs = statistics.pairs(purchases)
+        together = _together(data, catalog, offered)
         data.progress(3, 5)
-        together = _together(statistics, catalog, bought, pairs, beside, statistics.baskets(purchases))
-        cold = _cold(items, data.looks, catalog, bought, together)
+        cold = _cold(items, data.image_vectors, catalog, bought, together)
         data.progress(4, 5)
-        filled = _filled(Candidates.joined([together, cold]), catalog, aisles, bought)
-        lists = filled.ranked(LIST_LENGTH)
+        lists = Candidates.joined([together, cold]).ranked(LIST_LENGTH)
         by_item = Candidates.joined([lists, _lists_without_category(catalog, bought, offered, lists)]).sorted()
         data.progress(5, 5)
         return StrategyLists(by_item.lists(catalog.ids, catalog.ids), _by_need(catalog, aisles, bought, offered))
 
 
-def popularity_discount(bought: Items) -> np.ndarray:
-    """``weight ** -POPULARITY_EXPONENT`` per item, so that bestsellers do not fill all lists."""
-    return np.maximum(bought.weight, 1.0) ** -POPULARITY_EXPONENT
+def _together(data: TrainingData, catalog: OfferTable, offered: BoolArray) -> Candidates:
+    """What is surely bought with an anchor, its need or its aisle more than by chance, by what it adds to a page view.
 
-
-def _together(
-    statistics: Statistics, catalog: Catalog, bought: Items, pairs: Pairs, beside: Beside, total: float
-) -> Candidates:
-    """Pairs whose item enough customers bought beside the anchor's aisle.
-
-    score = (w_ij + k·P(j | aisle of i)) / (w_i + k) · discount_j · (1 - substitutability_ij)
+    score = uplift_ij · (1 - substitutability_ij)
     """
-    from ..learning.pairs import MIN_CUSTOMERS, log_likelihood_ratio
+    from ..learning.uplift.features import PairStatistics
 
-    size = len(catalog.ids)
-    at, known = _find(beside.aisle * size + beside.item, catalog.aisle[pairs.anchor] * size + pairs.item)
-    pairs, at = pairs.where(known), at[known]
-    prior = beside.chance[at]
-    substitutable = _substitutability(statistics, size, pairs)
-    chance = (pairs.weight + PRIOR_BASKETS * prior) / (bought.weight[pairs.anchor] + PRIOR_BASKETS)
-    score = chance * popularity_discount(bought)[pairs.item] * (1 - substitutable)
-    # No list is longer; what lies below need not be looked at.
-    best = best_of_each(pairs.anchor, score, LIST_LENGTH)
-    pairs, at, prior, substitutable, score = pairs.where(best), at[best], prior[best], substitutable[best], score[best]
-    one, other = bought.baskets[pairs.anchor], bought.baskets[pairs.item]
-    llr = log_likelihood_ratio(pairs.baskets, one, other, total)
-    expected = one * other / max(total, 1.0)
-    found = Candidates.of(
-        Reason.TOGETHER,
-        pairs.anchor,
-        pairs.item,
-        score,
-        pairs.baskets,
-        pairs.customers,
-        expected,
-        pairs.baskets / expected,
-        llr,
-        substitutable,
+    groups = _groups(data.items.sort_by("item"), catalog)
+    pairs = PairStatistics(data.statistics, groups)
+    anchor, item = pairs.candidates(offered)
+    score = _uplift(data, catalog, groups).scores(pairs, anchor, item)
+    substitutable = _substitutability(data.statistics, len(catalog.ids), anchor, item)
+    score = score * (1 - substitutable)
+    adding = score > 0
+    anchor, item, score, substitutable = anchor[adding], item[adding], score[adding], substitutable[adding]
+    row = pairs.rows(anchor, item)
+    own, expected = pairs.pairs.where(row), pairs.expected[row]
+    # Two items go together, or they do not: the surer of both ways round says so.
+    llr = np.maximum(
+        excess_log_likelihood_ratio(own.baskets, expected, pairs.bought.baskets[anchor]),
+        excess_log_likelihood_ratio(
+            own.baskets, pairs.bought.expected_baskets(item, anchor), pairs.bought.baskets[item]
+        ),
     )
-    # Too little is known of these pairs to speak of them; what is known of the aisle stands in for their evidence.
-    sure = (pairs.customers >= MIN_CUSTOMERS) & (llr >= MIN_LLR)
-    unsure = Candidates.of(
-        Reason.AISLE, pairs.anchor[~sure], pairs.item[~sure], score[~sure], beside.customers[at[~sure]], prior[~sure]
-    )
-    return Candidates.joined([found.take(sure), unsure])
+    lift = own.baskets / np.maximum(expected, 1e-9)
+    probability = own.baskets / np.maximum(pairs.bought.baskets[anchor], 1.0)
+    evidence = (own.orders, own.customers, own.orders / np.maximum(lift, 1e-9), lift, llr, substitutable, probability)
+    sure = (row >= 0) & (llr >= MIN_LLR) & (lift > 1)
+    found = [Candidates.of(Reason.TOGETHER, anchor, item, score, *evidence).take(sure)]
+    rest = ~sure
+    for name in ("need", "aisle"):
+        together, row = pairs.group_pairs[name], pairs.group_rows(name, anchor, item)
+        sure = rest & (row >= 0) & (_llr(together)[row] >= MIN_LLR)
+        found.append(_of_group(together.rows(row[sure]), anchor[sure], score[sure]))
+        rest &= ~sure
+    return Candidates.joined(found).ranked(LIST_LENGTH)
 
 
-def _find(keys: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Places of ``wanted`` in the sorted ``keys``, and which of them are there."""
-    if not len(keys):
-        return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), bool)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return at, keys[at] == wanted
+def _of_group(together: AislePairs, owner: IntArray, score: FloatArray) -> Candidates:
+    """Rows of `AislePairs` in lists of their owners."""
+    lift = together.baskets / np.maximum(together.expected, 1e-9)
+    return Candidates.of(Reason.AISLE, owner, together.item, score, together.customers, together.probability, lift)
 
 
-def _substitutability(statistics: Statistics, items: int, pairs: Pairs) -> np.ndarray:
-    """Cosine of the sets of visitors who viewed either item, 0…1: what is compared is rarely bought together."""
-    seen = statistics.co_views()
-    if not len(seen.count):
-        return np.zeros(len(pairs.anchor))
-    at, known = _find(seen.anchor * items + seen.item, pairs.anchor * items + pairs.item)
-    return np.where(known, statistics.co_view_cosines()[at], 0.0)
+def _llr(together: AislePairs) -> FloatArray:
+    return excess_log_likelihood_ratio(together.baskets, together.expected, together.aisle_baskets)
 
 
-def _aisle_lists(bought: Items, beside: Beside) -> Candidates:
-    """What is bought beside each aisle, best first: owners are aisle numbers."""
-    score = beside.chance * popularity_discount(bought)[beside.item]
-    best = best_of_each(beside.aisle, score, LIST_LENGTH)
-    item, chance = beside.item[best], beside.chance[best]
-    return Candidates.of(Reason.AISLE, beside.aisle[best], item, score[best], beside.customers[best], chance)
+def _sure(together: AislePairs) -> AislePairs:
+    """Those that surely exceed what popularity and basket size explain."""
+    return together.rows(_llr(together) >= MIN_LLR)
 
 
-def _of_aisles(aisles: Candidates, wanted: np.ndarray) -> tuple[np.ndarray, Candidates]:
-    """The rows of each ``wanted`` aisle, end to end, and the place in ``wanted`` that each row is for."""
-    first = np.searchsorted(aisles.owner, wanted)
-    count = np.searchsorted(aisles.owner, wanted, "right") - first
-    place = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    return np.repeat(np.arange(len(wanted)), count), aisles.take(np.repeat(first, count) + place)
+def _uplift(data: TrainingData, catalog: OfferTable, groups: Mapping[str, IntArray]) -> Uplift:
+    """How pairs are scored, fitted on what was bought after the past that ``data`` knows of."""
+    from ..learning.uplift.features import PairStatistics
+    from ..learning.uplift.model import Uplift, fit_uplift
+    from ..learning.uplift.page_views import PageViews
+
+    past = data.past
+    if past is None or past.until is None:
+        return Uplift()
+    lines = data.statistics.purchases()
+    later = to_seconds(lines["time"]) >= int(past.until.timestamp())
+    pairs = PairStatistics(past.statistics, groups)
+    offered = catalog.active & (pairs.bought.customers > 0)
+    uplift = fit_uplift(pairs, offered, PageViews.of(lines.filter(later), catalog.ids))
+    if uplift.report:
+        logger.info("Offers beside products are ranked by %s; excess on validation: %s", uplift.method, uplift.report)
+    return uplift
+
+
+def _groups(items: pa.Table, catalog: OfferTable) -> dict[str, IntArray]:
+    """The groups of items that share what is bought with them."""
+
+    department = [(path or "").split(" > ")[0] for path in items["category_path"].to_pylist()]
+    return {
+        "need": np.unique(category_groups(items, "category"), return_inverse=True)[1],
+        "aisle": catalog.aisle,
+        "department": np.unique(np.array(department, object).astype(str), return_inverse=True)[1],
+    }
+
+
+def _substitutability(statistics: Statistics, items: int, anchor: IntArray, item: IntArray) -> FloatArray:
+    """What views take from a pair, 0…VIEWS_SHARE: items that are compared are rarely bought together."""
+    co_views = statistics.co_views()
+    if not len(co_views.count):
+        return np.zeros(len(anchor))
+    row = positions(co_views.anchor * items + co_views.item, anchor * items + item)
+    return VIEWS_SHARE * np.where(row >= 0, statistics.co_view_cosines()[row], 0.0)
+
+
+def _aisle_lists(together: AislePairs) -> Candidates:
+    """What is bought together with each aisle, best first; owners are aisle numbers."""
+    score = (together.baskets - together.expected) / together.aisle_baskets
+    best = best_of_each(together.aisle, score, LIST_LENGTH)
+    return _of_group(together.rows(best), together.aisle[best], score[best])
+
+
+def _rows_of_aisles(aisles: Candidates, numbers: IntArray) -> tuple[IntArray, Candidates]:
+    """The rows of the aisles of some numbers, end to end, and the position in ``numbers`` that each row is for."""
+    first = np.searchsorted(aisles.owner, numbers)
+    count = np.searchsorted(aisles.owner, numbers, "right") - first
+    return np.repeat(np.arange(len(numbers)), count), aisles.take(expand_ranges(first, count))
 
 
 def _cold(
-    items: pa.Table, looks: np.ndarray | None, catalog: Catalog, bought: Items, together: Candidates
+    items: pa.Table, image_vectors: FloatArray | None, catalog: OfferTable, bought: ItemCounts, together: Candidates
 ) -> Candidates:
-    """Items nobody has bought stand in for the most similar item of their need, at half its score."""
-    from ..learning.content import nearest
+    """Items nobody has bought take the place of the most similar item of their need, at half its score."""
+    from ..learning.similarity.content import nearest_in_need
 
-    # Where things have prices, a page shows no offer without one.
+    # In a shop with prices a page shows no offer without one.
     priced = np.isfinite(catalog.price)
     cold = catalog.active & (bought.customers == 0) & (priced | ~priced.any())
     if not len(together.owner) or not cold.any():
         return Candidates.none()
     warm = np.zeros(len(catalog.ids), bool)
     warm[together.item] = True
-    item, like, similarity = nearest(items, catalog.price, catalog.need, cold, warm, looks)
-    order = np.lexsort((item, -similarity, like))
-    order = order[place_in_group(like[order]) < COLD_PER_ITEM]
-    item, like, similarity = item[order], like[order], similarity[order]
-    # Rows of `together` grouped by offered item, to be joined with `like`.
+    item, twin, similarity = nearest_in_need(items, catalog.price, catalog.need, cold, warm, image_vectors)
+    order = np.lexsort((item, -similarity, twin))
+    order = order[rank_in_group(twin[order]) < COLD_PER_ITEM]
+    item, twin, similarity = item[order], twin[order], similarity[order]
+    # Rows of `together` grouped by offered item, to be joined with `twin`.
     by_item = np.argsort(together.item, kind="stable")
-    first = np.searchsorted(together.item[by_item], like)
-    count = np.searchsorted(together.item[by_item], like, "right") - first
-    place = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    rows = together.take(by_item[np.repeat(first, count) + place])
-    each = np.repeat(np.arange(len(like)), count)
-    found = Candidates.of(
+    first = np.searchsorted(together.item[by_item], twin)
+    count = np.searchsorted(together.item[by_item], twin, "right") - first
+    rows = together.take(by_item[expand_ranges(first, count)])
+    each = np.repeat(np.arange(len(twin)), count)
+    candidates = Candidates.of(
         Reason.SIMILAR,
         rows.owner,
         item[each],
@@ -178,55 +221,45 @@ def _cold(
         similarity[each],
         rows.evidence[:, 0],
     )
-    return found.take(catalog.aisle[found.owner] != catalog.aisle[found.item])
+    return candidates.take(catalog.aisle[candidates.owner] != catalog.aisle[candidates.item])
 
 
-def _filled(own: Candidates, catalog: Catalog, aisles: Candidates, bought: Items) -> Candidates:
-    """Lists of items that have some pairs, filled with their aisle's, weighed as the smoothing of pairs weighs them."""
-    owners = np.unique(own.owner)
-    each, rows = _of_aisles(aisles, catalog.aisle[owners])
-    owner = owners[each]
-    score = rows.score * PRIOR_BASKETS / (bought.weight[owner] + PRIOR_BASKETS)
-    size = len(catalog.ids)
-    _, judged = _find(np.sort(own.owner * size + own.item), owner * size + rows.item)
-    fill = Candidates(owner, rows.item, score, rows.reason, rows.evidence)
-    return Candidates.joined([own, fill.take(~judged)])
-
-
-def _bestsellers(bought: Items, offered: np.ndarray) -> np.ndarray:
-    """Item numbers, most customers first."""
-    top = np.flatnonzero(offered)
+def _bestsellers(bought: ItemCounts, offered: BoolArray) -> IntArray:
+    """Item numbers, most customers first; MIN_CUSTOMERS bought each."""
+    top = np.flatnonzero(offered & (bought.customers >= MIN_CUSTOMERS))
     return top[np.lexsort((top, -bought.customers[top]))]
 
 
 def _popular(
-    owner: np.ndarray, own_aisle: np.ndarray, catalog: Catalog, bought: Items, offered: np.ndarray
+    owner: IntArray, own_aisle: IntArray, catalog: OfferTable, bought: ItemCounts, offered: BoolArray
 ) -> Candidates:
     """Bestsellers of other aisles than ``own_aisle``, for each owner; scores stay below those of any other reason."""
     top = _bestsellers(bought, offered)
-    # One of each aisle, so that leaving out the owner's own leaves enough.
+    # One of each aisle: without the owner's own there are still enough.
     top = top[np.sort(np.unique(catalog.aisle[top], return_index=True)[1])][: LIST_LENGTH + 1]
     owners, items = np.repeat(owner, len(top)), np.tile(top, len(owner))
     other = catalog.aisle[items] != np.repeat(own_aisle, len(top))
     owners, items = owners[other], items[other]
-    score = 1e-6 * bought.customers[items] / max(bought.customers.max(), 1.0)
+    score = FILL_SCORE * bought.customers[items] / max(bought.customers.max(), 1.0)
     return Candidates.of(Reason.POPULAR, owners, items, score, bought.customers[items]).ranked(LIST_LENGTH)
 
 
-def _by_need(catalog: Catalog, aisles: Candidates, bought: Items, offered: np.ndarray) -> Lists:
+def _by_need(catalog: OfferTable, aisles: Candidates, bought: ItemCounts, offered: BoolArray) -> Lists:
     """A list per leaf category: its aisle's, then bestsellers."""
-    has = np.flatnonzero(catalog.need >= 0)
-    need, first = np.unique(catalog.need[has], return_index=True)
-    aisle = catalog.aisle[has[first]]
-    each, rows = _of_aisles(aisles, aisle)
-    owned = Candidates(need[each], rows.item, rows.score, rows.reason, rows.evidence)
+    items = np.flatnonzero(catalog.need >= 0)
+    need, first = np.unique(catalog.need[items], return_index=True)
+    aisle = catalog.aisle[items[first]]
+    each, rows = _rows_of_aisles(aisles, aisle)
+    owned = Candidates(owner=need[each], item=rows.item, score=rows.score, reason=rows.reason, evidence=rows.evidence)
     popular = _popular(need, aisle, catalog, bought, offered)
     return Candidates.joined([owned, popular]).ranked(LIST_LENGTH).lists(catalog.categories, catalog.ids)
 
 
-def _lists_without_category(catalog: Catalog, bought: Items, offered: np.ndarray, lists: Candidates) -> Candidates:
+def _lists_without_category(
+    catalog: OfferTable, bought: ItemCounts, offered: BoolArray, lists: Candidates
+) -> Candidates:
     """Bestsellers for items that have neither a list nor a category to fall back on."""
-    bare = catalog.active & (catalog.need < 0)
-    bare[lists.owner] = False
-    owner = np.flatnonzero(bare)
+    unlisted = catalog.active & (catalog.need < 0)
+    unlisted[lists.owner] = False
+    owner = np.flatnonzero(unlisted)
     return _popular(owner, catalog.aisle[owner], catalog, bought, offered)

@@ -1,4 +1,4 @@
-"""Cross-sell before anything was bought: things of other aisles at the price of an extra."""
+"""Cross-sell before anything was bought: items of other aisles at the price of an extra."""
 
 from __future__ import annotations
 
@@ -7,43 +7,44 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .base import LIST_LENGTH, Anchor, Lists, Offer, Reason, Strategy, StrategyLists
-from .rules import Candidates, Catalog
+from .base import LIST_LENGTH, Lists, LiveProduct, Offer, Reason, Strategy, StrategyLists, ViolationCode, gettext_noop
+from .candidates import Candidates, OfferTable
 
 if TYPE_CHECKING:
-    from ..learning.training_data import TrainingData
+    from ..learning.statistics.training_data import TrainingData
 
-# What an extra costs against the main thing: of those that a merchant chose by hand for half of a shop's products, the
-# median is 0.41, and half lie between 0.26 and 0.66.
+# Price of an extra, as a share of the anchor's: of those that a merchant chose by hand for half of a shop's products,
+# the median is 0.41, and half lie between 0.26 and 0.66.
 SHARE = 0.5
-# Items looked at for each, those nearest in price to an extra of it.
+# Candidates of each anchor: the items nearest in price to an extra of it.
 NEAREST = 200
-# Dearer than the main thing, nothing is an extra.
-DEAREST = 1.0
+# Highest price of an extra, as a share of the anchor's.
+MAX_SHARE = 1.0
 
 
 class Extras(Strategy):
-    """Not in the default strategies: for a shop without orders. Once a product is bought, `BoughtWith` knows better.
+    """Not in the default strategies: for a shop without orders. Products that were bought are left to `BoughtWith`.
 
     score = exp(-|ln(price / (SHARE · the anchor's price))|)
     """
 
-    name = "extras"
+    title = gettext_noop("Small extras")
     per_aisle = 2
 
-    def violation(self, anchors: Sequence[Anchor], offer: Offer, price: float | None) -> str | None:
+    def violation(self, anchors: Sequence[LiveProduct], offer: Offer, live: LiveProduct) -> ViolationCode | None:
+        """The first condition that any anchor fails: another aisle, known prices, at most MAX_SHARE of its price."""
         for anchor in anchors:
             if offer.aisle and anchor.aisle == offer.aisle:
-                return "same aisle as an anchor"
-            if price is None or anchor.price is None:
-                return "price unknown"
-            if price > DEAREST * anchor.price:
-                return "dearer than an extra"
+                return ViolationCode.SAME_AISLE_AS_ANCHOR
+            if live.price is None or anchor.price is None:
+                return ViolationCode.PRICE_UNKNOWN
+            if live.price > MAX_SHARE * anchor.price:
+                return ViolationCode.ABOVE_EXTRA_PRICE
         return None
 
     def make(self, data: TrainingData) -> StrategyLists:
         """See `Strategy.make`. An item that was bought has no list."""
-        catalog = Catalog.of(data.items.sort_by("item"))
+        catalog = OfferTable.of(data.items.sort_by("item"))
         priced = np.flatnonzero(catalog.active & np.isfinite(catalog.price))
         if not len(priced):
             return StrategyLists(Lists.empty())
@@ -53,12 +54,12 @@ class Extras(Strategy):
         order = priced[np.argsort(catalog.price[priced], kind="stable")]
         level = np.log(catalog.price[order])
         anchors = priced[bought[priced] == 0]
-        at = np.searchsorted(level, np.log(SHARE * catalog.price[anchors]))
-        places = np.clip(at[:, None] + np.arange(-NEAREST // 2, NEAREST // 2), 0, len(order) - 1)
-        owner, item = np.repeat(anchors, NEAREST), order[places.ravel()]
+        middle = np.searchsorted(level, np.log(SHARE * catalog.price[anchors]))
+        nearest = np.clip(middle[:, None] + np.arange(-NEAREST // 2, NEAREST // 2), 0, len(order) - 1)
+        owner, item = np.repeat(anchors, NEAREST), order[nearest.ravel()]
         ratio = catalog.price[item] / catalog.price[owner]
-        kept = (catalog.aisle[item] != catalog.aisle[owner]) & (ratio <= DEAREST)
-        owner, item, ratio = owner[kept], item[kept], ratio[kept]
+        eligible = (catalog.aisle[item] != catalog.aisle[owner]) & (ratio <= MAX_SHARE)
+        owner, item, ratio = owner[eligible], item[eligible], ratio[eligible]
         score = np.exp(-np.abs(np.log(ratio / SHARE)))
         lists = Candidates.of(Reason.EXTRA, owner, item, score, ratio).ranked(LIST_LENGTH)
         data.progress(2, 2)

@@ -1,4 +1,4 @@
-"""For one shopper, without an anchor: what they buy again, like, or looked at; what sells now where nobody is known."""
+"""For one shopper, without an anchor: what they buy again, like or viewed; the latest bestsellers for a new one."""
 
 from __future__ import annotations
 
@@ -6,36 +6,41 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .base import LIST_LENGTH, Lists, Reason, Strategy, StrategyLists
-from .rules import Candidates, Catalog, place_in_group
+from ..learning.measures import MIN_CUSTOMERS
+from ..learning.sparse import rank_in_group
+from ..learning.types import IntArray
+from .base import LIST_LENGTH, Lists, Reason, Strategy, StrategyLists, gettext_noop
+from .candidates import Candidates, OfferTable
 
 if TYPE_CHECKING:
-    from ..learning.pairs import Items
-    from ..learning.training_data import TrainingData
+    from ..learning.statistics.cooccurrence import ItemCounts
+    from ..learning.statistics.training_data import TrainingData
 
-# Of one need at most, in a list for everybody.
+# Most items of one need in a list for everybody.
 PER_NEED = 2
 
 
 class ForYou(Strategy):
-    """Lists for shoppers of whom nothing is known: the bestsellers of late, of the whole shop and of each category."""
+    """Lists for new shoppers: the latest bestsellers of the whole shop and of each category."""
 
-    name = "for_you"
+    title = gettext_noop("For you")
+    label = gettext_noop("For you")
     per_aisle = 2
-    task = "for_you"
+    ranker = "for_you"
     needs_anchor = False
+    objectives = ("probability", "revenue", "margin")
 
     def make(self, data: TrainingData) -> StrategyLists:
         """See `Strategy.make`. Lists of categories are those of needs and of aisles."""
         items = data.items.sort_by("item")
-        catalog = Catalog.of(items)
+        catalog = OfferTable.of(items)
         statistics = data.statistics
         bought = statistics.items(statistics.purchases())
         data.progress(1, 2)
         everybody = Candidates.none()
         parts = []
         if catalog.active.any():
-            everybody = _sold(np.zeros(len(catalog.ids), np.int64), catalog, bought, PER_NEED)
+            everybody = _bestsellers(np.zeros(len(catalog.ids), np.int64), catalog, bought, PER_NEED)
             parts = [_of_categories(items[column].to_numpy(), catalog, bought) for column in ("category", "aisle")]
         joined = Candidates.joined([Candidates.none(), *parts])
         data.progress(2, 2)
@@ -47,23 +52,24 @@ class ForYou(Strategy):
         )
 
 
-def _of_categories(category: np.ndarray, catalog: Catalog, bought: Items) -> Candidates:
+def _of_categories(category: IntArray, catalog: OfferTable, bought: ItemCounts) -> Candidates:
     """Owners are Category.pk."""
-    return _sold(np.where(category > 0, category, -1), catalog, bought, LIST_LENGTH)
+    return _bestsellers(np.where(category > 0, category, -1), catalog, bought, LIST_LENGTH)
 
 
-def _sold(owner: np.ndarray, catalog: Catalog, bought: Items, per_need: int) -> Candidates:
+def _bestsellers(owner: IntArray, catalog: OfferTable, bought: ItemCounts, per_need: int) -> Candidates:
     """For each owner (shape (items,), -1 for none) its items by decayed sales, at most ``per_need`` of one need.
 
-    Where nothing was sold yet, new items follow in the order of their ids.
+    What fewer than MIN_CUSTOMERS bought counts as unsold; of such items the newest come first.
     """
+    sales = np.where(bought.customers >= MIN_CUSTOMERS, bought.weight, 0.0)
     # An item without a category is a need of its own.
     needs = np.where(catalog.need >= 0, catalog.need, len(catalog.categories) + np.arange(len(catalog.ids)))
-    chosen = np.flatnonzero(catalog.active & (owner >= 0))
-    order = np.lexsort((-chosen, -bought.weight[chosen], needs[chosen], owner[chosen]))
-    chosen = chosen[order]
-    group = owner[chosen] * (len(catalog.categories) + len(catalog.ids)) + needs[chosen]
-    chosen = chosen[place_in_group(group) < per_need]
-    score = (1 + bought.weight[chosen]) / (1 + bought.weight.max(initial=0.0))
-    found = Candidates.of(Reason.POPULAR, owner[chosen], chosen, score, bought.customers[chosen])
-    return found.ranked(LIST_LENGTH)
+    items = np.flatnonzero(catalog.active & (owner >= 0))
+    order = np.lexsort((-items, -sales[items], needs[items], owner[items]))
+    items = items[order]
+    group = owner[items] * (len(catalog.categories) + len(catalog.ids)) + needs[items]
+    items = items[rank_in_group(group) < per_need]
+    score = (1 + sales[items]) / (1 + sales.max(initial=0.0))
+    candidates = Candidates.of(Reason.POPULAR, owner[items], items, score, bought.customers[items])
+    return candidates.ranked(LIST_LENGTH)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django import template
 from django.conf import settings
@@ -17,45 +17,76 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext
 
 from ..conf import conf
-from ..serving.failures import note_failure
+from ..db import savepoints
+from ..failures import note_failure
 from ..serving.offers import OfferBlock, offers
 from ..serving.page import page_of
+from ..serving.registry import strategy_named, title_of
 from ..serving.slots import slot_offers
 from ..serving.tokens import seal_item
-from ..tracking.cleaning import clean_item
+from ..tracking.page_views import is_fetched_ahead, product_of_page
+from ..tracking.validation import clean_item
 
 logger = logging.getLogger(__name__)
 register = template.Library()
 
 
+class Heading(NamedTuple):
+    """The heading of a block. title: None for that of its strategy · level: 2 for ``<h2>``."""
+
+    title: str | None
+    level: int
+
+
 @register.simple_tag(takes_context=True)
-def bought_with(context: template.Context, subject: Any, limit: int | None = None, title: str | None = None) -> str:
-    """What customers bought with a product, with several, or with the cart."""
-    return block(context, "bought_with", subject, limit, title)
+def bought_with(
+    context: template.Context, subject: Any, limit: int | None = None, title: str | None = None, heading: int = 2
+) -> str:
+    """What customers bought with a product, with several, or with the cart; ``heading`` is the level of its title."""
+    return block(context, "bought_with", subject, limit, Heading(title, heading))
 
 
 @register.simple_tag(takes_context=True)
 def upgrade_to(
-    context: template.Context, subject: Any, limit: int | None = None, title: str | None = None, layout: str = ""
+    context: template.Context,
+    subject: Any,
+    limit: int | None = None,
+    title: str | None = None,
+    layout: str = "",
+    heading: int = 2,
 ) -> str:
     """Better answers to the need that a product serves; ``layout`` names the folder of its templates below
     ``ecomrec/layouts/``."""
-    return block(context, "upgrade_to", subject, limit, title, layout=layout)
+    return block(context, "upgrade_to", subject, limit, Heading(title, heading), layout=layout)
 
 
 @register.simple_tag(takes_context=True)
-def similar(context: template.Context, subject: Any, limit: int | None = None, title: str | None = None) -> str:
+def similar(
+    context: template.Context, subject: Any, limit: int | None = None, title: str | None = None, heading: int = 2
+) -> str:
     """Other answers to the need that a product serves, where the shop has added the strategy "similar"."""
-    return block(context, "similar", subject, limit, title)
+    return block(context, "similar", subject, limit, Heading(title, heading))
 
 
 @register.simple_tag(takes_context=True)
-def for_you(context: template.Context, category: Any = None, limit: int | None = None, title: str | None = None) -> str:
+def for_you(
+    context: template.Context,
+    category: Any = None,
+    limit: int | None = None,
+    title: str | None = None,
+    heading: int = 2,
+) -> str:
     """What this shopper may want, of a category of the shop or of all of it; bestsellers for who is not known."""
-    return block(context, "for_you", (), limit, title, category)
+    return block(context, "for_you", (), limit, Heading(title, heading), category)
+
+
+@register.simple_tag(takes_context=True)
+def buy_again(context: template.Context, limit: int | None = None, title: str | None = None, heading: int = 2) -> str:
+    """What this shopper is due to buy again; nothing for who is not known."""
+    return block(context, "buy_again", (), limit, Heading(title, heading))
 
 
 @register.simple_tag(takes_context=True)
@@ -66,23 +97,48 @@ def slot(
     category: Any = None,
     limit: int | None = None,
     title: str | None = None,
+    heading: int = 2,
 ) -> str:
     """What fills a place of ``ECOMREC["SLOTS"]``: ``{% slot "product" product %}``, ``{% slot "cart" cart %}``."""
     request = _request(context, "slot")
     if request is None:
         return mark_safe("")
-    return rendered(request, slot_offers(request, name, anchors_of(subject), category, limit), title)
+    try:
+        anchors = anchors_of(subject)
+    except Exception as error:
+        note_failure(f"slot {name}", error)
+        return mark_safe("")
+    return rendered(request, slot_offers(request, name, anchors, category, limit), Heading(title, heading))
 
 
 @register.simple_tag
-def ecomrec_scripts(view: Any = None) -> SafeString:
-    """The script that reports what was seen and clicked, and the view of the product ``view`` where one is given."""
+def ecomrec_styles() -> SafeString:
+    """The style sheet of the shipped templates, which takes fonts and colours from the page."""
+    try:
+        return format_html('<link rel="stylesheet" href="{}">', static("ecomrec/ecomrec.css"))
+    except Exception as error:
+        note_failure("styles", error, "Blocks have no style")
+        return mark_safe("")
+
+
+@register.simple_tag(takes_context=True)
+def ecomrec_scripts(context: template.Context, view: Any = None) -> SafeString:
+    """The script that reports what was seen and clicked, and the view of the product ``view`` where one is given.
+
+    A page of ``ECOMREC["TRACK_VIEWS"]`` names its product by itself. The script reports it where the shop does not see
+    the view: if the page was fetched ahead, or comes out of the browser's own store.
+    """
     try:
         source, address, token = static("ecomrec/ecomrec.js"), reverse("ecomrec:beacon"), _sealed(view)
-        shown = format_html(' data-view="{}"', token) if token else ""
+        recorded = ""
+        request = context.get("request")
+        if not token and request is not None:
+            token = _sealed(product_of_page(request, {str(name): value for name, value in context.flatten().items()}))
+            recorded = "" if not token or is_fetched_ahead(request) else " data-recorded"
+        shown = format_html(' data-view="{}"{}', token, recorded) if token else ""
         return format_html('<script src="{}" defer data-url="{}"{}></script>', source, address, shown)
     except Exception as error:
-        note_failure("scripts", error, "The page reports nothing")
+        note_failure("scripts", error, "The page reports no events")
         return mark_safe("")
 
 
@@ -101,17 +157,7 @@ def _sealed(product: Any) -> str:
     """The token of a product or its id; "" where there is none."""
     if product is None or product == "":
         return ""
-    known = isinstance(product, str | int)
-    return seal_item(clean_item(str(product) if known else conf.CATALOG().external_id(product)))
-
-
-TITLES = {
-    "bought_with": gettext_noop("Bought together"),
-    "upgrade_to": gettext_noop("Worth a look"),
-    "for_you": gettext_noop("For you"),
-    "similar": gettext_noop("Similar products"),
-    "extras": gettext_noop("Small extras"),
-}
+    return seal_item(clean_item(conf.CATALOG().id_of(product)))
 
 
 def block(
@@ -119,7 +165,7 @@ def block(
     strategy: str,
     subject: Any,
     limit: int | None,
-    title: str | None,
+    heading: Heading,
     category: Any = None,
     layout: str = "",
 ) -> SafeString:
@@ -128,32 +174,38 @@ def block(
     if request is None:
         return mark_safe("")
     try:
-        found = offers(request, strategy, anchors_of(subject), limit, category)
+        offer_block = offers(request, strategy, anchors_of(subject), limit, category)
     except Exception as error:
         note_failure(strategy, error)
         return mark_safe("")
-    # The title given is not that of a block which stands in for another.
-    return rendered(request, found, title if found.strategy == strategy else None, layout)
+    if offer_block.strategy != strategy:
+        # The title given is not that of a block which stands in for another.
+        heading = heading._replace(title=None)
+    return rendered(request, offer_block, heading, layout)
 
 
-def rendered(request: HttpRequest, found: OfferBlock, title: str | None, layout: str = "") -> SafeString:
+def rendered(request: HttpRequest, block: OfferBlock, heading: Heading, layout: str = "") -> SafeString:
     """A block as HTML, in its arm's layout or ``layout``; empty for an empty one, or if something fails."""
-    if not found:
+    if not block:
         return mark_safe("")
     try:
         page = page_of(request, conf.CATALOG())
         page.blocks += 1
-        layout = found.place.variant.layout or layout
+        layout = block.assignment.variant.layout or layout
         content = {
-            "block": found,
-            "title": title or gettext(TITLES.get(found.strategy, "For you")),
-            "heading_id": f"ecomrec-{found.strategy}-{page.blocks}",
-            "offer_template": template_of(found.strategy, "offer.html", layout),
-            "bundle_template": template_of(found.strategy, "bundle.html", layout),
+            "block": block,
+            "title": heading.title or gettext(title_of(block.strategy)),
+            "heading": heading.level,
+            "same_need": strategy_named(block.strategy).same_need,
+            "heading_id": f"ecomrec-{block.strategy}-{page.blocks}",
+            "offer_template": template_of(block.strategy, "offer.html", layout),
+            "bundle_template": template_of(block.strategy, "bundle.html", layout),
         }
-        return template_of(found.strategy, "block.html", layout).render(content, request)
+        with savepoints():
+            html: SafeString = template_of(block.strategy, "block.html", layout).render(content, request)
+        return html
     except Exception as error:
-        note_failure(found.strategy, error)
+        note_failure(block.strategy, error)
         return mark_safe("")
 
 
@@ -189,7 +241,7 @@ def anchors_of(subject: Any) -> list[Any] | None:
         return []
     if isinstance(subject, str | int):
         return [subject]
-    if isinstance(subject, conf.CATALOG()._model()):
+    if isinstance(subject, conf.CATALOG().product_model()):
         return [subject]
     if isinstance(subject, list | tuple | set | frozenset) or _is_queryset(subject):
         return list(subject)

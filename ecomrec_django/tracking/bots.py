@@ -1,4 +1,4 @@
-"""Whether a request comes from a program that says so."""
+"""Detection of bots that identify themselves."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from crawleruseragents import is_crawler
 
 @lru_cache(maxsize=4096)
 def is_bot(user_agent: str) -> bool:
-    """True for no name at all, and for names that crawlers, previews and libraries give themselves."""
+    """True for an empty user agent, and for those of crawlers, link previews and HTTP libraries."""
     return not user_agent or is_crawler(user_agent)

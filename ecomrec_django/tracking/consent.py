@@ -1,4 +1,4 @@
-"""Whether a shopper agreed to be recorded, and what happens when they change their mind."""
+"""Consent to tracking: given, refused and withdrawn."""
 
 from __future__ import annotations
 
@@ -6,27 +6,44 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
 from ..conf import conf
+from ..db import to_db_time
 from ..models import Visitor
-from ..models.bulk import storable
-from .visitors import COOKIE_SECONDS, FOREVER, VisitorIds, delete_cookie, key_of, token_key, token_of
+from .visitors import (
+    COOKIE_SECONDS,
+    FOREVER,
+    VisitorIds,
+    cookie_token,
+    delete_cookie,
+    header_token,
+    key_of,
+    token_key,
+)
 
 CONSENT_COOKIE = "ecomrec_consent"
+# Sent instead by front ends that cannot use the cookie.
+CONSENT_HEADER = "X-Ecomrec-Consent"
 AGREED, REFUSED = "yes", "no"
 
 
+def answer_of(request: HttpRequest) -> str:
+    """AGREED or REFUSED, from the cookie or the header; "" for neither. A refusal takes precedence."""
+    answers = {request.COOKIES.get(CONSENT_COOKIE), request.headers.get(CONSENT_HEADER)}
+    return next((answer for answer in (REFUSED, AGREED) if answer in answers), "")
+
+
 def opt_in(request: HttpRequest) -> bool:
-    """The default ``ECOMREC["CONSENT"]``: recorded only with the cookie ``ecomrec_consent=yes``."""
-    return request.COOKIES.get(CONSENT_COOKIE) == AGREED
+    """The default ``ECOMREC["CONSENT"]``: only shoppers who agreed are recorded."""
+    return answer_of(request) == AGREED
 
 
 def opt_out(request: HttpRequest) -> bool:
-    """Recorded unless the cookie ``ecomrec_consent=no`` says otherwise."""
-    return request.COOKIES.get(CONSENT_COOKIE) != REFUSED
+    """All shoppers are recorded except those who refused."""
+    return answer_of(request) != REFUSED
 
 
 def chosen(request: HttpRequest) -> bool:
-    """Whether this shopper has said yes or no in this browser."""
-    return request.COOKIES.get(CONSENT_COOKIE) in {AGREED, REFUSED}
+    """Whether this shopper has agreed or refused in this browser."""
+    return bool(answer_of(request))
 
 
 def signalled(request: HttpRequest) -> bool:
@@ -35,35 +52,37 @@ def signalled(request: HttpRequest) -> bool:
 
 
 def consents(request: HttpRequest) -> bool:
-    """Whether this shopper may be recorded. No query, nothing read but the request."""
+    """Whether this shopper may be recorded; reads only the request and makes no query."""
     return not signalled(request) and bool(conf.CONSENT(request))
 
 
 def agree(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Remember that this shopper agrees. For an account that had withdrawn, only what comes from now on is learned
-    from."""
+    """Store that this shopper agrees. If the account had withdrawn, training uses only later events."""
     _remember(request, response, AGREED)
-    Visitor.objects.filter(key=key_of(request), excluded_until=storable(FOREVER)).update(excluded_until=timezone.now())
+    Visitor.objects.filter(key=key_of(request), excluded_until=to_db_time(FOREVER)).update(
+        excluded_until=timezone.now()
+    )
 
 
 def withdraw(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Stop recording this shopper, on all devices of an account, and learn no more from what was recorded."""
+    """Stop recording this shopper, on all devices of an account, and stop using recorded data."""
     _remember(request, response, REFUSED)
     exclude(key_of(request))
-    if token := token_of(request):
+    for token in filter(None, (header_token(request), cookie_token(request))):
         exclude(token_key(token))
+    if cookie_token(request):
         delete_cookie(response)
 
 
 def exclude(key: str) -> None:
-    """Take the visitor under ``key`` out of learning. Those merged into it go with it."""
+    """Exclude the visitor under ``key``, with those merged into it, from training."""
     if key:
         visitor = VisitorIds().resolve([key])[key]
-        Visitor.objects.filter(pk=visitor).update(excluded_until=storable(FOREVER))
+        Visitor.objects.filter(pk=visitor).update(excluded_until=to_db_time(FOREVER))
 
 
 def _remember(request: HttpRequest, response: HttpResponseBase, answer: str) -> None:
-    # Scripts may read it: a consent banner wants to know whether to show itself.
+    # Readable for scripts, so that a consent banner knows whether to show itself.
     response.set_cookie(
         CONSENT_COOKIE, answer, max_age=COOKIE_SECONDS, secure=request.is_secure(), httponly=False, samesite="Lax"
     )

@@ -1,7 +1,7 @@
-"""From the Redis stream into the database: every event once, whatever dies on the way.
+"""Moves events from the Redis stream to the database, each exactly once, whatever fails on the way.
 
-A batch is acknowledged when it is stored. What a dead process had taken is taken over by others after a while, and what
-comes twice is stored once.
+A batch is acknowledged once it is stored. Other processes take over the entries of a dead one after a while, and
+entries delivered twice are stored once.
 """
 
 from __future__ import annotations
@@ -16,28 +16,33 @@ from uuid import uuid4
 from django.db import Error as DatabaseFailure
 
 from ..errors import EcomrecError
-from ..serving.failures import note_failure
-from .cleaning import clean_item
+from ..failures import note_failure
 from .intake import store
 from .observation import Observation
+from .omissions import Reason, count_omitted, flush_omissions
 from .redis_sink import FIELD, STREAM, connect
-from .retry import about_rows, tidy_connections
-from .tally import Reason, flush, leave_out
+from .transactions import is_data_error, tidy_connections
+from .validation import clean_item
 
 GROUP = "ecomrec"
 BATCH = 500
-# An entry that somebody took so long ago, and did not acknowledge, is anybody's. Longer than any batch takes.
+# Unacknowledged entries may be claimed after this time, which is longer than any batch takes.
 ABANDONED_SECONDS = 60.0
-# For so long a read waits for something new; a signal is heeded afterwards.
+# A read waits this long for new entries; stop signals are checked in between.
 READ_SECONDS = 1.0
 ANSWER_SECONDS = 5.0
-# After a failure: half a second, doubled up to this.
+# The pause after a failure starts at half a second and doubles up to this.
 LONGEST_WAIT = 30.0
 
 
 @dataclass
 class DrainReport:
-    """Entries taken from Redis; those of them that could not be read, or that the database can never take."""
+    """Entries read from Redis.
+
+    entries: all of them
+    unreadable: not an observation
+    spoilt: refused by the database
+    """
 
     entries: int = 0
     unreadable: int = 0
@@ -45,22 +50,22 @@ class DrainReport:
 
 
 def drain(stop: Signal | None = None, *, once: bool = False) -> DrainReport:
-    """Store what comes, until ``stop`` is set; with ``once`` what is there now. The batch in hand is finished first.
+    """Store entries until ``stop`` is set, or with ``once`` until none is left. The current batch is always finished.
 
-    While Redis or the database does not answer, nothing is lost: it tries again, with growing pauses. Raises
-    ConfigurationError, and with ``once`` EcomrecError where one of them does not answer.
+    While Redis or the database is unavailable, nothing is lost: it retries with growing pauses, or raises EcomrecError
+    with ``once``. Raises ConfigurationError if Redis is not configured.
     """
-    return _Drain(stop or Signal(), once).run()
+    return _Drain(stop or Signal(), once=once).run()
 
 
 class _Drain:
-    def __init__(self, stop: Signal, once: bool) -> None:
+    def __init__(self, stop: Signal, *, once: bool) -> None:
         self._redis = connect(ANSWER_SECONDS)
         self._stop = stop
         self._once = once
         self._name = f"{gethostname()}-{uuid4().hex[:12]}"
         self._failures = 0
-        # Taken and not stored yet; stored and not acknowledged yet.
+        # _batch: entries read but not stored. _stored: entries stored but not acknowledged.
         self._batch: list[tuple[bytes, Observation | None]] = []
         self._stored: list[bytes] = []
         self.report = DrainReport()
@@ -75,9 +80,9 @@ class _Drain:
                         break
                     self._failures = 0
                 except (RedisError, DatabaseFailure) as error:
-                    note_failure("tracking", error, "Events wait in Redis")
+                    note_failure("tracking", error, "Events are waiting in Redis")
                     if self._once:
-                        raise EcomrecError(f"Events wait in Redis: {type(error).__name__}: {error}") from error
+                        raise EcomrecError(f"Events are waiting in Redis: {type(error).__name__}: {error}") from error
                     self._pause()
                 tidy_connections()
         finally:
@@ -86,16 +91,16 @@ class _Drain:
         return self.report
 
     def _step(self) -> bool:
-        """One batch, all the way; False if nothing came. What raises is done again by the next step."""
+        """Process one batch; False if there was none. A step that raises is repeated by the next one."""
         self._acknowledge()
         if not self._batch:
             self._take()
         if not self._batch:
             return False
-        self._store([one for _, one in self._batch if one is not None])
+        self._store([observation for _, observation in self._batch if observation is not None])
         self._stored = [number for number, _ in self._batch]
         self._batch = []
-        flush(now=True)
+        flush_omissions(now=True)
         self._acknowledge()
         return True
 
@@ -113,7 +118,7 @@ class _Drain:
         except ResponseError as error:
             if not str(error).startswith("NOGROUP"):
                 raise
-            # Made only where it is missing: a full Redis refuses even to say that it is there.
+            # Created only where it is missing: a full Redis refuses even the check.
             self._make_group()
             entries = self._new()
         self._batch = [(number, self._read(fields)) for number, fields in entries]
@@ -125,7 +130,7 @@ class _Drain:
         try:
             self._redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
         except ResponseError as error:
-            # Another process that starts now was quicker.
+            # Another process has just created it.
             if not str(error).startswith("BUSYGROUP"):
                 raise
 
@@ -137,12 +142,12 @@ class _Drain:
 
     def _new(self) -> list[Any]:
         wait = None if self._once else int(READ_SECONDS * 1000)
-        found = self._redis.xreadgroup(GROUP, self._name, {STREAM: ">"}, count=BATCH, block=wait)
-        return found[0][1] if found else []
+        streams = self._redis.xreadgroup(GROUP, self._name, {STREAM: ">"}, count=BATCH, block=wait)
+        return streams[0][1] if streams else []
 
     def _acknowledge(self) -> None:
         if self._stored:
-            # No MULTI: a full Redis refuses it. Deleted first: nobody reads what is acknowledged and still there.
+            # No MULTI: a full Redis refuses it. Deleted first, since nothing would delete an acknowledged entry later.
             with self._redis.pipeline(transaction=False) as pipeline:
                 pipeline.xdel(STREAM, *self._stored)
                 pipeline.xack(STREAM, GROUP, *self._stored)
@@ -150,34 +155,33 @@ class _Drain:
             self._stored = []
 
     def _leave(self) -> None:
-        """Take this process off the list of readers, which would grow for ever; unless something is still in its name,
-        which others could then not take over."""
+        """Remove this process from the consumers, unless it holds entries, which others could not claim then."""
         if not self._redis.xpending_range(STREAM, GROUP, "-", "+", 1, consumername=self._name):
             self._redis.xgroup_delconsumer(STREAM, GROUP, self._name)
 
     # -- the database -----------------------------------------------------------------------------------------------
 
     def _read(self, fields: dict[bytes, bytes]) -> Observation | None:
-        """The observation of an entry; None, counted, for what is none."""
+        """The observation of an entry; None, and counted, for an invalid one."""
         try:
-            one = Observation.from_json(fields[FIELD])
-            if one.exposed is None:
-                clean_item(one.item)
+            observation = Observation.from_json(fields[FIELD])
+            if observation.exposure is None:
+                clean_item(observation.item)
         except Exception as error:
             note_failure("tracking", error, "An entry in Redis could not be read")
-            leave_out(Reason.LOST)
+            count_omitted(Reason.LOST)
             self.report.unreadable += 1
             return None
-        return one
+        return observation
 
     def _store(self, observations: list[Observation]) -> None:
-        """One that spoils the whole batch is found, counted and left out. Raises where the database takes nothing."""
+        """Store observations; those that the database rejects are counted and dropped. Raises if it is unavailable."""
         if not observations:
             return
         try:
             store(observations)
         except Exception as error:
-            if not about_rows(error):
+            if not is_data_error(error):
                 raise
             if len(observations) > 1:
                 half = len(observations) // 2
@@ -185,5 +189,5 @@ class _Drain:
                 self._store(observations[half:])
                 return
             note_failure("tracking", error, "An event from Redis cannot be stored")
-            leave_out(Reason.LOST)
+            count_omitted(Reason.LOST)
             self.report.spoilt += 1

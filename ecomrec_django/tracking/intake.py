@@ -1,6 +1,6 @@
-"""Observations to rows: the one door through which behaviour enters, whichever way it came.
+"""Stores observations as rows, whether they come from a request, a queue or a file.
 
-A chunk is one transaction. Storing the same observation again changes nothing.
+Each chunk is one transaction. Storing the same observation again changes nothing.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from functools import partial
 from hashlib import blake2b
 from typing import Any
 
+from ..db import MAX_LOOKUP_IDS, DriverValues, bulk_insert, chunks, to_aware, to_db_time
 from ..models import Arm, Event, Exposure, HeldEvent, Impression, Item, Kind
-from ..models.bulk import LOOKUP, Values, aware, chunks, insert, storable
-from ..privacy.erasure import erased
-from .cleaning import BURST, DUPLICATE, MINUTE, SKEW
-from .observation import Observation, Shown
-from .retry import persistently
-from .tally import Reason, leave_out
+from ..privacy.erasure import erasure_times
+from .observation import Observation, ShownOffer
+from .omissions import Reason, count_omitted
+from .transactions import retry_transaction
+from .validation import BURST, DUPLICATE, MINUTE, SKEW
 from .visitors import VisitorIds
 
 EVENT = ("kind", "visitor", "item", "time", "quantity", "rating", "basket", "session", "policy", "key")
 HELD = ("external_id", "visitor", "kind", "time", "quantity", "rating", "policy", "key")
 IMPRESSION = ("visitor", "item", "anchor", "slot", "strategy", "release", "arm", "position", "time", "policy", "key")
 EXPOSURE = ("arm", "visitor", "time", "segment", "propensity", "key")
-# Whose repetition within moments says nothing new. A cart filled piece by piece does.
+# Kinds whose immediate repetitions are dropped. A cart may well be filled piece by piece.
 COLLAPSED = frozenset({Kind.VIEW_ITEM, Kind.SELECT_ITEM})
-# A queue may have held a page view for so long; older ones are no longer of the visit they claim.
+# Older observations are dropped: no queue should delay them for so long.
 OLDEST = timedelta(days=7)
-# An unknown product has so long to come into the catalog.
+# How long events wait for an unknown product to appear in the catalog.
 HELD_FOR = timedelta(days=30)
 
 # A held event as read back: pk and the columns HELD.
@@ -37,169 +37,179 @@ _HeldRow = tuple[Any, ...]
 
 
 def store(observations: Sequence[Observation]) -> None:
-    """Write what is sound and new; what is not is counted by reason.
+    """Store valid, new observations and count the others by reason.
 
-    Raises what the database raises, with nothing written and nothing counted.
+    If the database raises an error, nothing is written or counted.
     """
-    counts = persistently(lambda: _Intake().add(observations))
+    counts = retry_transaction(lambda: _Intake().add(observations))
     for reason, events in counts.items():
-        leave_out(reason, events)
+        count_omitted(reason, events)
 
 
 def release_held() -> int:
-    """Store the held events whose items the mirror knows by now, drop those that waited too long; returns how many
-    were stored."""
+    """Store the held events whose items have been mirrored, and drop those that waited too long.
+
+    Returns how many were stored.
+    """
     stored = 0
     known = Item.objects.filter(external_id__in=HeldEvent.objects.values("external_id"))
     items = dict(known.values_list("external_id", "pk"))
-    for names in chunks(sorted(items), LOOKUP):
-        held, new = persistently(partial(_release, names, items))
+    for names in chunks(sorted(items), MAX_LOOKUP_IDS):
+        released, new = retry_transaction(partial(_release, names, items))
         stored += new
-        leave_out(Reason.DUPLICATE, held - new)
-    late, _ = HeldEvent.objects.filter(time__lt=storable(datetime.now(UTC) - HELD_FOR)).delete()
-    leave_out(Reason.UNKNOWN, late)
+        count_omitted(Reason.DUPLICATE, released - new)
+    expired, _ = HeldEvent.objects.filter(time__lt=to_db_time(datetime.now(UTC) - HELD_FOR)).delete()
+    count_omitted(Reason.UNKNOWN, expired)
     return stored
 
 
 def _release(names: list[str], items: dict[str, int]) -> tuple[int, int]:
-    """Let in the held events of these products; returns how many there were, and how many of them are new."""
-    held = HeldEvent.objects.select_for_update().filter(external_id__in=names)
-    rows: list[_HeldRow] = list(held.values_list("pk", *HELD))
-    values = Values(Event)
+    """Store the held events of these products; returns how many there were and how many of them are new."""
+    held_events = HeldEvent.objects.select_for_update().filter(external_id__in=names)
+    rows: list[_HeldRow] = list(held_events.values_list("pk", *HELD))
+    values = DriverValues(Event)
     events = [
         (kind, visitor, items[name], values.time(time), quantity, rating, "", "", policy, key)
         for _, name, visitor, kind, time, quantity, rating, policy, key in rows
     ]
     HeldEvent.objects.filter(pk__in=[pk for pk, *_ in rows]).delete()
-    return len(rows), insert(Event, EVENT, events, ignore=True)
+    return len(rows), bulk_insert(Event, EVENT, events, ignore=True)
 
 
-def impression_key(shown: Shown, visitor: str, item: str) -> str:
-    """Impression.key: one block, one visitor, one offer."""
+def impression_key(shown: ShownOffer, visitor: str, item: str) -> str:
+    """Impression.key: unique per block, visitor and offer."""
     return blake2b("\0".join((shown.nonce, visitor, item)).encode(), digest_size=32).hexdigest()
 
 
 def exposure_key(arm: int, visitor: str, time: datetime) -> str:
-    """Exposure.key: one arm, one visitor, one day (UTC)."""
+    """Exposure.key: unique per arm, visitor and day (UTC)."""
     day = time.astimezone(UTC).date().isoformat()
     return blake2b(f"exposure\0{arm}\0{visitor}\0{day}".encode(), digest_size=32).hexdigest()
 
 
 class _Intake:
-    """One chunk on its way in. Counts are handed back, so that a transaction that fails counts nothing."""
+    """Stores one chunk. It returns its counts, so that a failed transaction counts nothing."""
 
     def __init__(self) -> None:
         self.counts: defaultdict[Reason, int] = defaultdict(int)
-        self._values = Values(Event)
+        self._values = DriverValues(Event)
 
     def add(self, observations: Sequence[Observation]) -> dict[Reason, int]:
-        timely = [one for one in observations if self._timely(one)]
+        timely = [observation for observation in observations if self._is_timely(observation)]
         visitors = VisitorIds(lock=True)
-        visitors.find({one.visitor for one in timely})
-        # Looked up once the rows are held: who is erased from now on takes these events along.
-        remembered = self._remembered(timely, {one.visitor: one.visitor for one in timely})
-        self._visitors = visitors.known({one.visitor for one in remembered})
+        visitors.find({observation.visitor for observation in timely})
+        # Erasures are read after the rows are locked: a later erasure deletes these events as well.
+        unerased = self._unerased(timely, {observation.visitor: observation.visitor for observation in timely})
+        self._visitors = visitors.known({observation.visitor for observation in unerased})
         if successors := {key: visitor.key for key, visitor in self._visitors.items() if visitor.key != key}:
-            remembered = self._remembered(remembered, successors)
-        agreed = [one for one in remembered if self._agreed(one)]
-        self._store_exposures([one for one in agreed if one.exposed])
-        agreed = [one for one in agreed if not one.exposed]
-        self._find_items(agreed)
-        shown = [one for one in agreed if one.kind is Kind.VIEW_ITEM_LIST]
-        self._store_impressions(shown)
-        self._mark_clicks([one for one in agreed if one.kind is Kind.SELECT_ITEM and one.shown])
-        self._store_events([one for one in agreed if one.kind is not Kind.VIEW_ITEM_LIST])
+            unerased = self._unerased(unerased, successors)
+        accepted = [observation for observation in unerased if self._has_consent(observation)]
+        self._store_exposures([observation for observation in accepted if observation.exposure])
+        actions = [observation for observation in accepted if not observation.exposure]
+        self._find_items(actions)
+        self._store_impressions([action for action in actions if action.kind is Kind.VIEW_ITEM_LIST])
+        self._mark_clicks([action for action in actions if action.kind is Kind.SELECT_ITEM and action.shown])
+        self._store_events([action for action in actions if action.kind is not Kind.VIEW_ITEM_LIST])
         return dict(self.counts)
 
-    def _timely(self, one: Observation) -> bool:
+    def _is_timely(self, observation: Observation) -> bool:
         now = datetime.now(UTC)
-        if one.time > now + SKEW:
+        if observation.time > now + SKEW:
             self.counts[Reason.FUTURE] += 1
-        elif one.time < now - OLDEST:
+        elif observation.time < now - OLDEST:
             self.counts[Reason.STALE] += 1
         else:
             return True
         return False
 
-    def _remembered(self, observations: list[Observation], keys: Mapping[str, str]) -> list[Observation]:
-        """Without what people did before they were forgotten; ``keys``: under which key, by that of the observation."""
-        forgotten = erased(set(keys.values()))
-        if not forgotten:
-            return observations
-        moments = {visitor: forgotten[key] for visitor, key in keys.items() if key in forgotten}
-        kept = [one for one in observations if one.visitor not in moments or one.time > moments[one.visitor]]
-        self.counts[Reason.ERASED] += len(observations) - len(kept)
-        return kept
+    def _unerased(self, observations: list[Observation], keys: Mapping[str, str]) -> list[Observation]:
+        """Observations that are newer than their visitor's erasure.
 
-    def _agreed(self, one: Observation) -> bool:
-        if self._visitors[one.visitor].withdrawn:
+        keys: the key to look up in the erasures, by the observation's visitor.
+        """
+        erasures = erasure_times(set(keys.values()))
+        if not erasures:
+            return observations
+        times = {visitor: erasures[key] for visitor, key in keys.items() if key in erasures}
+        unerased = [
+            observation
+            for observation in observations
+            if observation.visitor not in times or observation.time > times[observation.visitor]
+        ]
+        self.counts[Reason.ERASED] += len(observations) - len(unerased)
+        return unerased
+
+    def _has_consent(self, observation: Observation) -> bool:
+        if self._visitors[observation.visitor].is_withdrawn:
             self.counts[Reason.WITHDRAWN] += 1
             return False
         return True
 
     def _find_items(self, observations: list[Observation]) -> None:
-        names = {one.item for one in observations}
-        names |= {one.shown.anchor for one in observations if one.shown and one.shown.anchor}
+        names = {observation.item for observation in observations}
+        names |= {
+            observation.shown.anchor for observation in observations if observation.shown and observation.shown.anchor
+        }
         self._items: dict[str, int] = {}
-        for some in chunks(sorted(names), LOOKUP):
-            self._items.update(Item.objects.filter(external_id__in=some).values_list("external_id", "pk"))
+        for chunk in chunks(sorted(names), MAX_LOOKUP_IDS):
+            self._items.update(Item.objects.filter(external_id__in=chunk).values_list("external_id", "pk"))
 
-    def _pk(self, one: Observation) -> int:
-        return self._visitors[one.visitor].pk
+    def _pk(self, observation: Observation) -> int:
+        return self._visitors[observation.visitor].pk
 
     # -- blocks -----------------------------------------------------------------------------------------------------
 
     def _store_impressions(self, observations: list[Observation]) -> None:
         rows = [
             (
-                self._pk(one),
-                self._items[one.item],
+                self._pk(observation),
+                self._items[observation.item],
                 self._items.get(shown.anchor),
                 shown.slot,
                 shown.strategy,
                 shown.release,
                 shown.arm,
                 shown.position,
-                self._values.time(one.time),
-                one.policy,
-                impression_key(shown, one.visitor, one.item),
+                self._values.time(observation.time),
+                observation.policy,
+                impression_key(shown, observation.visitor, observation.item),
             )
-            for one in observations
-            if (shown := one.shown) and one.item in self._items
+            for observation in observations
+            if (shown := observation.shown) and observation.item in self._items
         ]
-        self.counts[Reason.DUPLICATE] += len(rows) - insert(Impression, IMPRESSION, rows, ignore=True)
+        self.counts[Reason.DUPLICATE] += len(rows) - bulk_insert(Impression, IMPRESSION, rows, ignore=True)
         self.counts[Reason.UNKNOWN] += len(observations) - len(rows)
 
     def _mark_clicks(self, observations: list[Observation]) -> None:
         clicks: dict[str, Observation] = {}
-        for one in observations:
-            if one.shown and one.item in self._items:
-                clicks.setdefault(impression_key(one.shown, one.visitor, one.item), one)
+        for observation in observations:
+            if observation.shown and observation.item in self._items:
+                clicks.setdefault(impression_key(observation.shown, observation.visitor, observation.item), observation)
         if not clicks:
             return
         known = set(Impression.objects.filter(key__in=clicks).values_list("key", flat=True))
-        # A click proves that the offer was seen, should its impression have been lost.
-        self._store_impressions([one for key, one in clicks.items() if key not in known])
-        for key, one in clicks.items():
-            Impression.objects.filter(key=key, clicked=None).update(clicked=storable(one.time))
+        # If the impression was lost, the click proves that the offer was seen.
+        self._store_impressions([observation for key, observation in clicks.items() if key not in known])
+        for key, observation in clicks.items():
+            Impression.objects.filter(key=key, clicked=None).update(clicked=to_db_time(observation.time))
 
     def _store_exposures(self, observations: list[Observation]) -> None:
-        """The first of each visitor, arm and day; one of an arm that is no more says nothing."""
-        told = [(one, one.exposed) for one in observations if one.exposed]
-        arms = set(Arm.objects.filter(pk__in={exposed.arm for _, exposed in told}).values_list("pk", flat=True))
+        """Store the first exposure per visitor, arm and day; exposures to deleted arms are ignored."""
+        exposures = [(observation, observation.exposure) for observation in observations if observation.exposure]
+        arms = set(Arm.objects.filter(pk__in={exposure.arm for _, exposure in exposures}).values_list("pk", flat=True))
         rows = [
             (
-                exposed.arm,
-                self._pk(one),
-                self._values.time(one.time),
-                exposed.segment,
-                exposed.propensity,
-                exposure_key(exposed.arm, one.visitor, one.time),
+                exposure.arm,
+                self._pk(observation),
+                self._values.time(observation.time),
+                exposure.segment,
+                exposure.propensity,
+                exposure_key(exposure.arm, observation.visitor, observation.time),
             )
-            for one, exposed in told
-            if exposed.arm in arms
+            for observation, exposure in exposures
+            if exposure.arm in arms
         ]
-        insert(Exposure, EXPOSURE, rows, ignore=True)
+        bulk_insert(Exposure, EXPOSURE, rows, ignore=True)
 
     # -- events -----------------------------------------------------------------------------------------------------
 
@@ -207,76 +217,80 @@ class _Intake:
         fresh = self._without_repetition(observations)
         rows = [
             (
-                one.kind.value,
-                self._pk(one),
-                self._items[one.item],
-                self._values.time(one.time),
-                one.quantity,
-                one.rating,
+                observation.kind.value,
+                self._pk(observation),
+                self._items[observation.item],
+                self._values.time(observation.time),
+                observation.quantity,
+                observation.rating,
                 "",
                 "",
-                one.policy,
-                _key(one),
+                observation.policy,
+                _key(observation),
             )
-            for one in fresh
-            if one.item in self._items
+            for observation in fresh
+            if observation.item in self._items
         ]
-        self.counts[Reason.DUPLICATE] += len(rows) - insert(Event, EVENT, rows, ignore=True)
-        self._hold([one for one in fresh if one.item not in self._items])
+        self.counts[Reason.DUPLICATE] += len(rows) - bulk_insert(Event, EVENT, rows, ignore=True)
+        self._hold([observation for observation in fresh if observation.item not in self._items])
 
     def _hold(self, observations: list[Observation]) -> None:
         rows = [
             (
-                one.item,
-                self._pk(one),
-                one.kind.value,
-                self._values.time(one.time),
-                one.quantity,
-                one.rating,
-                one.policy,
-                _key(one),
+                observation.item,
+                self._pk(observation),
+                observation.kind.value,
+                self._values.time(observation.time),
+                observation.quantity,
+                observation.rating,
+                observation.policy,
+                _key(observation),
             )
-            for one in observations
+            for observation in observations
         ]
-        held = insert(HeldEvent, HELD, rows, ignore=True)
-        self.counts[Reason.HELD] += held
-        self.counts[Reason.DUPLICATE] += len(rows) - held
+        new = bulk_insert(HeldEvent, HELD, rows, ignore=True)
+        self.counts[Reason.HELD] += new
+        self.counts[Reason.DUPLICATE] += len(rows) - new
 
     def _without_repetition(self, observations: list[Observation]) -> list[Observation]:
-        """Those that say something new, of visitors who act at the pace of people; in the order of their time."""
+        """Observations by time, without repetitions and without the excess of visitors faster than people are."""
         if not observations:
             return []
-        ordered = sorted(observations, key=lambda one: one.time)
+        ordered = sorted(observations, key=lambda observation: observation.time)
         past = self._recent(ordered)
-        kept = []
-        for one in ordered:
-            # (time, kind, item) of what this visitor did within the last minute.
-            recent = [row for row in past[self._pk(one)] if one.time - MINUTE < row[0] <= one.time]
-            act = (one.kind.value, self._items.get(one.item, one.item))
-            if one.kind in COLLAPSED and any(row[1:] == act and one.time - row[0] < DUPLICATE for row in recent):
+        accepted = []
+        for observation in ordered:
+            # (time, kind, item) of this visitor's events within the last minute.
+            recent = [
+                row for row in past[self._pk(observation)] if observation.time - MINUTE < row[0] <= observation.time
+            ]
+            action = (observation.kind.value, self._items.get(observation.item, observation.item))
+            if observation.kind in COLLAPSED and any(
+                row[1:] == action and observation.time - row[0] < DUPLICATE for row in recent
+            ):
                 self.counts[Reason.DUPLICATE] += 1
             elif len(recent) >= BURST:
                 self.counts[Reason.BURST] += 1
             else:
-                recent.append((one.time, *act))
-                past[self._pk(one)] = recent
-                kept.append(one)
-        return kept
+                recent.append((observation.time, *action))
+                past[self._pk(observation)] = recent
+                accepted.append(observation)
+        return accepted
 
     def _recent(self, ordered: list[Observation]) -> dict[int, list[tuple[datetime, str, Any]]]:
-        """What the visitors of these observations did in the minute before, by Visitor.pk."""
+        """(time, kind, item) of the events in the minute before these observations, by Visitor.pk."""
         past: dict[int, list[tuple[datetime, str, Any]]] = defaultdict(list)
         rows = Event.objects.filter(
-            visitor__in={self._pk(one) for one in ordered},
-            time__gt=storable(ordered[0].time - MINUTE),
-            time__lte=storable(ordered[-1].time),
+            visitor__in={self._pk(observation) for observation in ordered},
+            time__gt=to_db_time(ordered[0].time - MINUTE),
+            time__lte=to_db_time(ordered[-1].time),
         )
         for visitor, time, kind, item in rows.order_by("time").values_list("visitor", "time", "kind", "item"):
-            past[visitor].append((aware(time), kind, item))
+            past[visitor].append((to_aware(time), kind, item))
         return past
 
 
-def _key(one: Observation) -> str:
-    """Event.key. It holds the visitor, since browsers name their reports themselves: nobody takes another's name."""
-    digest = blake2b("\0".join((one.visitor, one.id)).encode(), digest_size=32).hexdigest()
+def _key(observation: Observation) -> str:
+    """Event.key. It includes the visitor: ids chosen by one browser must not collide with those of another."""
+    digest = blake2b("\0".join((observation.visitor, observation.id)).encode(), digest_size=32).hexdigest()
     return f"seen:{digest}"

@@ -1,4 +1,4 @@
-"""Records what consenting shoppers do, once the response is out."""
+"""Records what consenting shoppers do, after the response."""
 
 from __future__ import annotations
 
@@ -12,34 +12,44 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.cache import patch_cache_control, patch_vary_headers
 
 from ..conf import conf
+from ..failures import note_failure
 from ..models import Kind
-from ..serving.failures import note_failure
-from .after import after_response
+from .after_response import after_response
 from .bots import is_bot
-from .cleaning import clean_item
 from .consent import consents, exclude
+from .importers.orders import import_order, join_guest
+from .importers.reviews import import_review
 from .observation import Observation
-from .orders import import_order, join_guest
-from .prompt import promptly
-from .request import Told, current_request, of
-from .reviews import import_review
+from .omissions import Reason, count_omitted
+from .page_views import is_fetched_ahead, product_of_page
+from .receivers import try_now
+from .request_state import RequestRecord, current_request, request_state
 from .sinks import sink
-from .tally import Reason, leave_out
-from .visitors import account_of, delete_cookie, merge, new_token, set_cookie, token_key, token_of, user_key
+from .visitors import (
+    HEADER,
+    account_of,
+    cookie_token,
+    delete_cookie,
+    header_token,
+    merge,
+    new_token,
+    set_cookie,
+    token_account,
+    token_key,
+    token_of,
+    user_key,
+)
 
-CONTEXT = "context:"
-# A browser that is told "not modified" shows the page as well.
+# After "not modified", the browser shows the page from its cache.
 SHOWN = (200, 304)
-# Headers by which browsers say that nobody looks yet.
-PREFETCH = ("Sec-Purpose", "Purpose", "X-Moz")
 
 
 class TrackingMiddleware:
-    """Sees product pages (``ECOMREC["TRACK_VIEWS"]``) and what views said through `track`.
+    """Records views of product pages (``ECOMREC["TRACK_VIEWS"]``) and the calls of `track`.
 
-    Before the response is out it makes no query, touches neither the session nor ``request.user``, and adds no
-    ``Vary: Cookie`` but to a page whose offers follow from who asks: others stay as cacheable as they were. Only a page
-    that is recorded gets the cookie.
+    Before the response is sent, it makes no query and touches neither the session nor ``request.user``. It adds
+    ``Vary: Cookie`` only to pages with personal offers; others stay as cacheable as they were. Only recorded pages set
+    the cookie.
     """
 
     sync_capable = True
@@ -51,14 +61,15 @@ class TrackingMiddleware:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> Any:
+        """The response with its cookie and headers; a coroutine of it if ``get_response`` is one."""
         if iscoroutinefunction(self):
             return self._answer_async(request)
         with _answering(request):
-            return _watched(request, self.get_response(request))
+            return _process(request, self.get_response(request))
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
         with _answering(request):
-            return _watched(request, await self.get_response(request))
+            return _process(request, await self.get_response(request))
 
 
 @contextmanager
@@ -70,45 +81,50 @@ def _answering(request: HttpRequest) -> Iterator[None]:
         current_request.reset(token)
 
 
-def _watched(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+def _process(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     try:
-        _watch(request, response)
+        _process_response(request, response)
     except Exception as error:
-        note_failure("tracking", error, "A page could not be looked at")
+        note_failure("tracking", error, "A response could not be processed")
     return response
 
 
-def _watch(request: HttpRequest, response: HttpResponseBase) -> None:
-    if getattr(request, "_ecomrec_personal", False):
-        # Offers on this page follow from who asks.
+def _process_response(request: HttpRequest, response: HttpResponseBase) -> None:
+    state = request_state(request)
+    if state.personal:
+        # Offers on this page depend on the shopper.
         patch_vary_headers(response, ["Cookie"])
         patch_cache_control(response, private=True)
-    told = of(request)
+    record = state.record
     try:
-        if viewed := _viewed(request, response):
-            told.seen.append(Observation(Kind.VIEW_ITEM, viewed))
+        if viewed := _viewed_item(request, response):
+            record.observations.append(Observation(kind=Kind.VIEW_ITEM, item=viewed))
     except Exception as error:
-        # What the view said, and the shop's own orders, are recorded all the same.
-        leave_out(Reason.LOST)
+        # Calls of `track` and the shop's own orders are recorded nevertheless.
+        count_omitted(Reason.LOST)
         note_failure("tracking", error, "A product page was not recorded")
-    if not told:
+    if not record:
         return
+    if record.account is None:
+        # A login to the shop's API with a token sends no signal.
+        record.account = token_account(request)
     token, refusal = token_of(request), _refusal(request, response)
     if refusal is None:
-        token = _give_cookie(request, response, token, told)
-    elif refusal is Reason.REFUSED and token:
-        # Agreed once in this browser, and no longer.
+        token = _give_cookie(request, response, token, record)
+    elif refusal is Reason.REFUSED and cookie_token(request):
+        # This browser has a cookie from an earlier consent.
         delete_cookie(response)
-    after_response(request, lambda: _deliver(request, told, token, refusal))
+    after_response(request, lambda: _deliver(request, record, token, refusal))
 
 
-def _give_cookie(request: HttpRequest, response: HttpResponseBase, token: str, told: Told) -> str:
-    """The token of who is recorded: the browser's, or a new one; empty if an account is all they need."""
-    if told.account is not None:
-        if token:
-            # From now on the account is who they are, and after logging out they are somebody new.
+def _give_cookie(request: HttpRequest, response: HttpResponseBase, token: str, record: RequestRecord) -> str:
+    """The token of the shopper to record: their own or a new one; empty if they are identified by an account, or if the
+    browser keeps no cookie."""
+    if record.account is not None:
+        if cookie_token(request):
+            # The account identifies them from now on; after logging out they are a new visitor.
             delete_cookie(response)
-    elif not token and not _known_account(request):
+    elif not token and not _known_account(request) and _keeps_cookies(request):
         token = new_token()
         set_cookie(response, token, secure=request.is_secure())
         # A shared cache must not hand this visitor's cookie to others.
@@ -116,80 +132,81 @@ def _give_cookie(request: HttpRequest, response: HttpResponseBase, token: str, t
     return token
 
 
-def _viewed(request: HttpRequest, response: HttpResponseBase) -> str:
+def _keeps_cookies(request: HttpRequest) -> bool:
+    """Whether the browser will return a cookie: not to front ends of another site, nor to those with a token header."""
+    fetched = request.headers.get("Sec-Fetch-Site") == "cross-site" and request.headers.get("Sec-Fetch-Mode") == "cors"
+    return not fetched and not request.headers.get(HEADER)
+
+
+def _viewed_item(request: HttpRequest, response: HttpResponseBase) -> str:
     """External id of the product that this page shows; empty if it shows none."""
-    match = request.resolver_match
-    if match is None or request.method != "GET" or response.status_code not in SHOWN:
+    if response.status_code not in SHOWN:
         return ""
-    where = conf.TRACK_VIEWS.get(match.view_name)
-    if where is None:
-        return ""
-    if where.startswith(CONTEXT):
-        product = (getattr(response, "context_data", None) or {}).get(where.removeprefix(CONTEXT))
-        return "" if product is None else clean_item(conf.CATALOG().external_id(product))
-    return clean_item(str(match.kwargs[where])) if where in match.kwargs else ""
+    return product_of_page(request, getattr(response, "context_data", None))
 
 
 def _refusal(request: HttpRequest, response: HttpResponseBase) -> Reason | None:
-    """Why nothing the shopper did is recorded, as far as can be told without the database."""
+    """Why this request is not recorded, as far as is known without a query; None if it is."""
     if response.status_code >= 400:
         return Reason.FAILED
-    if is_bot(request.headers.get("User-Agent", "")):
+    # Some apps send the name of an HTTP library, but crawlers have no tokens.
+    if is_bot(request.headers.get("User-Agent", "")) and not (header_token(request) or token_account(request)):
         return Reason.BOT
-    if any("prefetch" in request.headers.get(name, "") for name in PREFETCH):
+    if is_fetched_ahead(request):
         return Reason.PREFETCH
     try:
         return None if consents(request) else Reason.REFUSED
     except Exception as error:
-        # Not a refusal, which would forget a shopper who agreed.
+        # Not REFUSED, which would delete the cookie of a shopper who consented.
         note_failure("tracking", error, 'ECOMREC["CONSENT"] failed, so nothing is recorded')
         return Reason.LOST
 
 
 def _known_account(request: HttpRequest) -> bool:
-    """Whether the view has looked and found an account; what nobody has looked at is left alone."""
+    """Whether the view has already loaded a logged-in user; this function does not load one."""
     user = getattr(request, "_cached_user", None)
     return user is not None and user.is_authenticated
 
 
-def _deliver(request: HttpRequest, told: Told, token: str, refusal: Reason | None) -> None:
-    """Everything of one request that has to be written; the shop's own orders and reviews in any case."""
+def _deliver(request: HttpRequest, record: RequestRecord, token: str, refusal: Reason | None) -> None:
+    """Write the record of one request; orders and reviews of the shop are imported even after a refusal."""
     guest = ""
     if refusal is None:
         try:
-            guest = _record(request, told, token)
+            guest = _record(request, record, token)
         except Exception as error:
-            leave_out(Reason.LOST, len(told.seen))
+            count_omitted(Reason.LOST, len(record.observations))
             note_failure("tracking", error, "Events were not recorded")
     else:
-        leave_out(refusal, len(told.seen))
-        if refusal is Reason.REFUSED and token:
-            promptly(exclude, token_key(token))
-    for order in told.orders.values():
-        promptly(import_order, order, guest)
-    for review in told.reviews.values():
-        promptly(import_review, review)
+        count_omitted(refusal, len(record.observations))
+        if refusal is Reason.REFUSED and (given := cookie_token(request)):
+            try_now(exclude, token_key(given))
+    for order in record.orders.values():
+        try_now(import_order, order, guest)
+    for review in record.reviews.values():
+        try_now(import_review, review)
 
 
-def _record(request: HttpRequest, told: Told, token: str) -> str:
-    """Write what the shopper did; returns the Visitor.key of a guest, empty for an account."""
-    user = told.account if told.account is not None else account_of(request)
+def _record(request: HttpRequest, record: RequestRecord, token: str) -> str:
+    """Write the shopper's actions; returns the Visitor.key of a guest, empty for an account."""
+    user = record.account if record.account is not None else account_of(request)
     if user is not None:
-        if token and told.account is not None:
-            promptly(merge, token, user.pk)
+        if record.account is not None:
+            for own in {token, cookie_token(request)} - {""}:
+                try_now(merge, own, user.pk)
         if getattr(user, "is_staff", False):
-            leave_out(Reason.STAFF, len(told.seen))
+            count_omitted(Reason.STAFF, len(record.observations))
             return ""
     elif not token:
-        # Logged out within this very request.
-        leave_out(Reason.REFUSED, len(told.seen))
+        # The shopper logged out within this request, or has nothing by which to recognise them.
+        count_omitted(Reason.REFUSED, len(record.observations))
         return ""
     key = token_key(token) if user is None else user_key(user.pk)
-    if told.seen:
+    if record.observations:
         policy = conf.POLICY_VERSION
-        sink().write([replace(one, visitor=key, policy=policy) for one in told.seen])
+        sink().write([replace(observation, visitor=key, policy=policy) for observation in record.observations])
     if user is not None:
         return ""
-    for number in told.numbers:
-        promptly(join_guest, number, key)
+    for number in record.order_numbers:
+        try_now(join_guest, number, key)
     return key

@@ -1,10 +1,11 @@
-"""What one request saw a shopper do, on its way to the database."""
+"""Observations: actions of a shopper within one request, on their way to the database."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from typing import NamedTuple
 from uuid import uuid4
@@ -12,9 +13,17 @@ from uuid import uuid4
 from ..models import Kind
 
 
-class Shown(NamedTuple):
-    """Where an offer stood: the block's nonce, strategy, release, arm and anchor, the offer's place, 1 first, and the
-    block's slot."""
+class ShownOffer(NamedTuple):
+    """An offer's place on a page.
+
+    nonce: of the block
+    strategy: of the block
+    release: Release.pk of the block; None for a block without a release
+    arm: Arm.pk as text; empty outside of experiments
+    anchor: external id of the block's product; empty if it has none or several
+    position: place in the block, 1 first
+    slot: of the block; empty outside of slots
+    """
 
     nonce: str
     strategy: str
@@ -25,51 +34,65 @@ class Shown(NamedTuple):
     slot: str = ""
 
 
-class Exposed(NamedTuple):
-    """A visitor came to a slot that an experiment decides: Arm.pk, Segment.pk or 0, and the chance that the arm had."""
+class ArmExposure(NamedTuple):
+    """A visit to a slot under experiment.
+
+    arm: Arm.pk
+    segment: Segment.pk of the visitor; 0 without one
+    propensity: probability with which the arm was assigned
+    """
 
     arm: int
     segment: int
     propensity: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """``item`` is the shop's id. ``visitor`` is a Visitor.key, empty until the response is out: it costs queries.
+    """One action of a shopper.
 
-    ``id`` makes a second delivery of the same observation harmless. ``shown`` belongs to impressions and clicks;
-    ``exposed`` to an exposure, which is of no item.
+    kind: of the event
+    item: external id of the product; empty for an exposure
+    visitor: Visitor.key; empty until the response is out, since it costs queries
+    time: of the action
+    quantity: pieces
+    rating: stars of a review
+    policy: version of the privacy policy that the visitor has agreed to
+    shown: the offer of an impression or a click
+    id: unique, so that a second delivery of the same observation is harmless
+    exposure: of the visitor to an experiment
     """
 
     kind: Kind
     item: str
     visitor: str = ""
     time: datetime = field(default_factory=partial(datetime.now, UTC))
-    quantity: int = 1
+    quantity: int | Decimal = 1
     rating: float | None = None
     policy: str = ""
-    shown: Shown | None = None
+    shown: ShownOffer | None = None
     id: str = field(default_factory=lambda: uuid4().hex)
-    exposed: Exposed | None = None
+    exposure: ArmExposure | None = None
 
     def to_json(self) -> str:
-        """The compact text that a queue holds."""
-        row = [self.kind.value, self.item, self.visitor, self.time.isoformat(), self.quantity, self.rating, self.policy]
-        return json.dumps([*row, self.shown, self.id, self.exposed], separators=(",", ":"))
+        """The compact text stored in a queue."""
+        amount = self.quantity if isinstance(self.quantity, int) else str(self.quantity)
+        row = [self.kind.value, self.item, self.visitor, self.time.isoformat(), amount, self.rating, self.policy]
+        return json.dumps([*row, self.shown, self.id, self.exposure], separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Observation:
-        """Raises ValueError or TypeError for what ``to_json`` did not write."""
-        kind, item, visitor, time, quantity, rating, policy, shown, key, *exposed = json.loads(text)
+        """The observation that ``to_json`` wrote; raises ValueError or TypeError for any other text."""
+        kind, item, visitor, time, quantity, rating, policy, shown, key, *exposure = json.loads(text)
         return cls(
-            Kind(kind),
-            item,
-            visitor,
-            datetime.fromisoformat(time),
-            quantity,
-            rating,
-            policy,
-            Shown(*shown) if shown else None,
-            key,
-            Exposed(*exposed[0]) if exposed and exposed[0] else None,
+            kind=Kind(kind),
+            item=item,
+            visitor=visitor,
+            time=datetime.fromisoformat(time),
+            quantity=Decimal(quantity) if isinstance(quantity, str) else quantity,
+            rating=rating,
+            policy=policy,
+            shown=ShownOffer._make(shown) if shown else None,
+            id=key,
+            exposure=ArmExposure(*exposure[0]) if exposure and exposure[0] else None,
         )

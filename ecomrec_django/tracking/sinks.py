@@ -1,4 +1,4 @@
-"""Where observations go once a response is out. A sink never raises: what it could not keep is counted as lost."""
+"""Sinks store observations after a response. A sink never raises: events that it cannot store are counted as lost."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from time import monotonic
 from typing import Protocol
 
 from ..conf import conf
-from ..serving.failures import note_failure
+from ..failures import note_failure
 from .intake import store
 from .observation import Observation
-from .retry import about_rows, refused
-from .tally import Reason, leave_out
+from .omissions import Reason, count_omitted
+from .transactions import is_data_error, is_unavailable
 
 
 class Sink(Protocol):
-    """What ``ECOMREC["SINK"]`` names: a class without arguments, of which each process makes one.
+    """The interface of ``ECOMREC["SINK"]``: a class without arguments, instantiated once per process.
 
-    Making it connects to nothing; it raises ConfigurationError where settings or packages are missing.
+    The constructor opens no connection; it raises ConfigurationError if settings or packages are missing.
     """
 
-    def write(self, observations: Sequence[Observation]) -> None: ...
+    def write(self, observations: Sequence[Observation]) -> None:
+        """Store what a request observed. Called after the response; an error is counted and logged."""
 
 
 class Breaker:
-    """After a failure, lets nothing through for a while, so that no request waits again for what does not answer.
+    """Circuit breaker: after a failure, it refuses attempts for a while, so that requests need not wait.
 
-    Then one attempt goes first, and the others follow once it has succeeded. Threads share it.
+    Then it allows a single attempt, and others once that has succeeded. Threads share it.
     """
 
     SECONDS = 5.0
@@ -39,6 +40,7 @@ class Breaker:
         self._until: float | None = None
 
     def lets_through(self) -> bool:
+        """Whether to try now: nobody in a pause; after it one caller, whose success lets the others through."""
         with self._lock:
             if self._until is None:
                 return True
@@ -48,10 +50,12 @@ class Breaker:
             return True
 
     def trip(self) -> None:
+        """Note a failure: the pause starts, or starts again."""
         with self._lock:
             self._until = monotonic() + self.SECONDS
 
     def mend(self) -> None:
+        """Note a success: everything goes through."""
         with self._lock:
             self._until = None
 
@@ -62,39 +66,40 @@ def sink() -> Sink:
 
 
 @cache
-def _sink(made: type[Sink]) -> Sink:
-    return made()
+def _sink(sink_class: type[Sink]) -> Sink:
+    return sink_class()
 
 
 forget_sinks = _sink.cache_clear
-# A child must not wait for a lock that a thread of its parent held.
+# A forked child must not wait for a lock that a thread of its parent held.
 os.register_at_fork(after_in_child=forget_sinks)
 
 
 class DatabaseSink:
-    """Straight into the shop's database."""
+    """Writes to the shop's database."""
 
     def __init__(self) -> None:
         self.breaker = Breaker()
 
     def write(self, observations: Sequence[Observation]) -> None:
+        """Raises nothing: what cannot be stored is counted as lost; an invalid observation takes no others with it."""
         if not self.breaker.lets_through():
-            leave_out(Reason.LOST, len(observations))
+            count_omitted(Reason.LOST, len(observations))
             return
         try:
             store(observations)
         except Exception as error:
-            if refused(error):
+            if is_unavailable(error):
                 self.breaker.trip()
             else:
                 self.breaker.mend()
-                if about_rows(error) and len(observations) > 1:
-                    # One of them spoils the chunk. The others need not go with it.
+                if is_data_error(error) and len(observations) > 1:
+                    # Isolate the invalid observation, so that the others are stored.
                     half = len(observations) // 2
                     self.write(observations[:half])
                     self.write(observations[half:])
                     return
-            leave_out(Reason.LOST, len(observations))
+            count_omitted(Reason.LOST, len(observations))
             note_failure("tracking", error, "Events were not recorded")
         else:
             self.breaker.mend()

@@ -1,54 +1,58 @@
-"""For views that want to say themselves what a shopper did: ``track.add_to_cart(request, product, 2)``.
+"""Functions by which views report what a shopper did: ``track.add_to_cart(request, product, 2)``.
 
-Nothing is written here. The middleware looks at what was said when the response is made, leaves out bots, staff and
-those who did not agree, and writes the rest once the response is out. Products are live ones or their external ids.
+Nothing is written here. The middleware writes the reports after the response, without those of bots, staff and shoppers
+who did not consent. Products are live products or their external ids.
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest
 
 from ..conf import conf
 from ..models import Kind
-from .cleaning import clean_item, clean_order, clean_quantity, clean_rating
 from .observation import Observation
-from .request import of
+from .request_state import recorded
+from .validation import clean_item, clean_order, clean_quantity, clean_rating
 
 
 def view(request: HttpRequest, product: Any) -> None:
-    """A product page was opened."""
-    say(request, Observation(Kind.VIEW_ITEM, _id(product)))
+    """Report that the shopper opened a product page."""
+    record(request, Observation(kind=Kind.VIEW_ITEM, item=_id(product)))
 
 
-def add_to_cart(request: HttpRequest, product: Any, quantity: int = 1) -> None:
-    say(request, Observation(Kind.ADD_TO_CART, _id(product), quantity=clean_quantity(quantity)))
+def add_to_cart(request: HttpRequest, product: Any, quantity: Decimal | float = 1) -> None:
+    """Report that the shopper added a product to the cart."""
+    record(request, Observation(kind=Kind.ADD_TO_CART, item=_id(product), quantity=clean_quantity(quantity)))
 
 
-def remove_from_cart(request: HttpRequest, product: Any, quantity: int = 1) -> None:
-    say(request, Observation(Kind.REMOVE_FROM_CART, _id(product), quantity=clean_quantity(quantity)))
+def remove_from_cart(request: HttpRequest, product: Any, quantity: Decimal | float = 1) -> None:
+    """Report that the shopper removed a product from the cart."""
+    record(request, Observation(kind=Kind.REMOVE_FROM_CART, item=_id(product), quantity=clean_quantity(quantity)))
 
 
 def review(request: HttpRequest, product: Any, rating: float | None = None) -> None:
-    """A review was written; not needed where the adapter hands over the shop's own reviews."""
-    say(request, Observation(Kind.REVIEW, _id(product), rating=clean_rating(rating)))
+    """Report a new review; not needed if the adapter provides the shop's reviews."""
+    record(request, Observation(kind=Kind.REVIEW, item=_id(product), rating=clean_rating(rating)))
 
 
 def order(request: HttpRequest, number: str) -> None:
-    """This shopper placed the order ``number`` (`PurchaseLine.order`): a guest's purchases are joined to their cookie.
+    """Report that the shopper placed an order, to link a guest's purchases to their cookie.
 
-    The lines themselves come from the shop's own tables alone. Not needed where the adapter names its ``order_model``.
+    number: as in `PurchaseLine.order`.
+    Its lines are always imported from the shop's own tables. Not needed if the adapter names its ``order_model``.
     """
     clean_order(number)
-    of(request).numbers.append(number)
+    recorded(request).order_numbers.append(number)
 
 
-def say(request: HttpRequest, observation: Observation) -> None:
-    of(request).seen.append(observation)
+def record(request: HttpRequest, observation: Observation) -> None:
+    """Add an observation to the record of this request, which is written after the response."""
+    recorded(request).observations.append(observation)
 
 
 def _id(product: Any) -> str:
-    """External id of a product; raises DataError for one that cannot be an id."""
-    known = isinstance(product, str | int)
-    return clean_item(str(product) if known else conf.CATALOG().external_id(product))
+    """External id of a product; raises DataError if it is invalid."""
+    return clean_item(conf.CATALOG().id_of(product))

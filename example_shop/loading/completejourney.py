@@ -114,6 +114,7 @@ class Loader:
             "sold",
             "image",
             "description",
+            "size",
             "updated",
         ]
         return insert(Product, columns, self.progress(rows, len(rows), "products"))
@@ -122,18 +123,19 @@ class Loader:
         tree, rows, looks = CategoryTree(), [], set()
         first = first_free_key(Product)
         now = connection.ops.adapt_datetimefield_value(timezone.now())
+        fluid = names.fluid_kinds((row[2:4], row[6]) for row in facts)
         for key, (sku, department, category, type_name, kind, maker, package, price) in enumerate(facts, first):
             path = tuple(
                 filter(None, (names.department(department), names.readable(category), names.readable(type_name)))
             )
-            brand, size = names.brand(kind, maker), names.size(package)
+            brand, size = names.brand(kind, maker), names.size(package, fluid=(category, type_name) in fluid)
             title = names.product(names.kind(path) or f"Item {sku}", brand, size)
             look = look_of(path, brand)
             looks.add(look)
             delivered = price is not None and department is not None and category not in NOT_DELIVERED
             rows.append(
                 (key, str(sku), title, tree.key(path), brand, price and round(max(price, 0.01), 2),
-                 _stock(sku) if delivered else 0, 0, look.path, "", now)
+                 _stock(sku) if delivered else 0, 0, look.path, "", size, now)
             )  # fmt: skip
         return rows, looks
 

@@ -2,15 +2,21 @@
 
 import csv
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
+
+from ecomrec_django.errors import DataError
+from ecomrec_django.tracking.importers.formats.spec import MORE_ITEM_COLUMNS, Format, Picker, Table
+
+from ..recommendations import ShopCatalog
 
 HEADER = ["line", "reason", "file", "row"]
 MOST_PIECES = 1_000_000
 LARGEST_PRICE = Decimal(100_000_000)
-TRUE = {"true", "1", "yes", "y", "t", ""}
-FALSE = {"false", "0", "no", "n", "f"}
+TRUE = {"true", "1", "yes", "y", "t", "", "in stock", "active", "backorder", "preorder"}
+FALSE = {"false", "0", "no", "n", "f", "out of stock", "draft", "archived"}
 
 
 class UnusableFileError(Exception):
@@ -56,77 +62,87 @@ class Rejects:
 
 
 class CsvFile:
-    """Rows of one file, each with its line number and its cells in the order of ``columns``."""
+    """Rows of one file, each with its line number and its cells in the order of ``columns``.
 
-    def __init__(self, path: Path, columns: tuple[str, ...], required: tuple[str, ...], rejects: Rejects) -> None:
-        self.path = path
+    read, refused, other, blank: how many rows had which outcome so far; others tell neither an item nor an event.
+    """
+
+    def __init__(
+        self, table: Table, format: Format, columns: tuple[str, ...], required: tuple[str, ...], rejects: Rejects
+    ) -> None:
+        """Raises UnusableFileError if a required column is missing."""
+        self.path = table.path
         self.columns = columns
-        self.required = required
         self.rejects = rejects
-        self.given: set[str] = set()
-        self._places(self._open())
-
-    def _open(self) -> Iterator[str]:
+        self.read = self.refused = self.other = self.blank = 0
+        self._table = table
+        self._notation = format.notation
+        names = (*columns, *MORE_ITEM_COLUMNS) if format.items else columns
         try:
-            with self.path.open(encoding="utf-8-sig", newline="") as file:
-                for line in file:
-                    yield line.replace("\0", "")
-        except OSError as error:
-            raise UnusableFileError(f"{self.path} cannot be read: {error.strerror}.") from error
-        except UnicodeDecodeError as error:
-            raise UnusableFileError(
-                f"{self.path} is not UTF-8 text (near byte {error.start}). Save it as CSV UTF-8 and try again."
-            ) from error
-
-    def _places(self, lines: Iterator[str]) -> tuple[Iterator[list[str]], list[int]]:
-        reader = csv.reader(lines)
-        try:
-            header = [name.strip().lower() for name in next(reader, [])]
-        except csv.Error as error:
-            raise UnusableFileError(f"{self.path} is not a CSV file: {error}.") from error
-        self.given = set(header)
-        if missing := [name for name in self.required if name not in self.given]:
-            what = "is empty" if not header else f"has no column {', '.join(missing)}"
-            raise UnusableFileError(
-                f"{self.path} {what}. Its first line has to name its columns, divided by commas: "
-                f"{', '.join(self.columns)} (all but {', '.join(self.required)} may be left out)."
-            )
-        self._width = len(header)
-        return reader, [header.index(name) if name in self.given else self._width for name in self.columns]
+            self._picker = Picker(format, table.header, names, required)
+            self._glance = Picker(replace(format, carried=()), table.header, names, required)
+        except DataError as error:
+            raise UnusableFileError(f"{self.path}: {error}") from error
+        self._table.looks_like_row = self._looks_like_row
+        self.given = self._picker.given
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        reader, places = self._places(self._open())
-        width = self._width
-        while True:
-            line = reader.line_num + 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                self.reject(line, f"the row cannot be read: {error}", [])
-                continue
-            if len(cells) == width:
-                cells.append("")
-                yield line, [cells[place].strip() for place in places]
-            elif cells:
-                self.reject(line, f"{len(cells)} cells where the header has {width}", cells)
+        try:
+            for line, cells, problem in self._table.records():
+                self.read += 1
+                if problem:
+                    self.reject(line, problem, cells)
+                elif not cells:
+                    self.blank += 1
+                elif (picked := self._picker.pick(cells)) is None:
+                    self.other += 1
+                else:
+                    yield line, picked[: len(self.columns)]
+        except DataError as error:
+            raise UnusableFileError(str(error)) from error
 
     def reject(self, line: int, reason: str, cells: Iterable[str]) -> None:
+        """A row that is not imported."""
+        self.refused += 1
+        self.remark(line, reason, cells)
+
+    def remark(self, line: int, reason: str, cells: Iterable[str]) -> None:
+        """What is wrong with a row that is imported all the same."""
         self.rejects.add(line, reason, self.path, cells)
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """What became of its rows; all are read."""
+        imported = self.read - self.refused - self.other - self.blank
+        told = {"rows": self.read, "imported": imported, "refused": self.refused, "blank": self.blank}
+        return {**told, "without an item": self.other} if self.other else told
 
-def price(text: str) -> Decimal | None:
-    """A finite price from 0 up, to the cent; None where none is given."""
-    if not text:
-        return None
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        raise BadRowError(f"price {text!r} is not a number") from None
-    if not value.is_finite() or not 0 <= value < LARGEST_PRICE - 1:
-        raise BadRowError(f"price {text!r} is not a number from 0 up to {LARGEST_PRICE:,}")
-    return value.quantize(Decimal("0.01"))
+    def price(self, text: str) -> Decimal | None:
+        """A price from 0 up, to the cent; None where none is given."""
+        try:
+            value, currency = self._notation.price(text)
+        except DataError as error:
+            raise BadRowError(str(error)) from error
+        if currency not in ("", ShopCatalog.base_currency):
+            raise BadRowError(f"price {text!r} is not in {ShopCatalog.base_currency}, the currency of the shop")
+        if value is None:
+            return None
+        if not 0 <= value < LARGEST_PRICE - 1:
+            raise BadRowError(f"price {text!r} is not a number from 0 up to {LARGEST_PRICE:,}")
+        return value.quantize(Decimal("0.01"))
+
+    def _looks_like_row(self, cells: list[str]) -> bool:
+        picked = self._glance.pick(cells)
+        if picked is None:
+            return False
+        told = dict(zip(self.columns, picked, strict=False))
+        try:
+            self.price(told["price"])
+            if "time" in told:
+                moment(told["time"])
+        except BadRowError:
+            return False
+        return bool(told["item"])
 
 
 def quantity(text: str) -> int:
@@ -162,7 +178,7 @@ def moment(text: str) -> datetime:
 
 
 def truth(text: str) -> bool:
-    low = text.lower()
+    low = text.lower().replace("_", " ")
     if low not in TRUE | FALSE:
         raise BadRowError(f"available {text!r} is neither true nor false")
     return low in TRUE

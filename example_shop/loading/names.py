@@ -1,6 +1,9 @@
 """Readable names out of a till's abbreviations: "FRZN BRKFST/SANDWIC" -> "Frozen Breakfast & Sandwiches"."""
 
 import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
 
 WORDS = {
     "accessiores": "Accessories",
@@ -132,6 +135,9 @@ DEPARTMENTS = {
     "PROD-WHS SALES": "Produce Warehouse",
     "SEAFOOD-PCKGD": "Packaged Seafood",
 }
+VOLUMES = {"GA", "GAL", "QT", "PT", "L", "ML"}
+# Without a number they mean one.
+ALONE = {"GAL", "QT", "PT", "DZ"}
 UNITS = {
     "OZ": "oz",
     "LB": "lb",
@@ -166,14 +172,30 @@ def department(text: str | None) -> str:
     return DEPARTMENTS.get(text or "", "") or readable(text)
 
 
-def size(text: str | None) -> str:
-    """ "1.3 LB" -> "1.3 lb"; stock numbers and stray letters that got into the field are left out."""
+def size(text: str | None, *, fluid: bool = False) -> str:
+    """ "1.3 LB" -> "1.3 lb", "12 PK/12 OZ" -> "12 x 12 oz"; stock numbers and stray letters in the field are left out.
+
+    fluid: whether ounces are those of a liquid; the till prints both kinds alike.
+    """
     text = re.sub(r"\s+", " ", text or "").strip()
     text = re.sub(r"^(?:\d{5,}|[A-Z]{1,2})\s+(?=[\d.])", "", text)
-    text = re.sub(r"^\.(\d)", r"0.\1", text)
+    text = re.sub(r"(?<!\d)\.(\d)", r"0.\1", text)
+    text = f"1 {text}" if text in ALONE else text
+    text = re.sub(r"^(\d+) ?PK ?/ ?(?=\d)|^(\d+)/(?=\d+\.|\d{3}|[15679]|12 )", r"\1\2 x ", text)
     if not re.search(r"\d", text):
         return ""
-    return " ".join(UNITS.get(word, word if any(map(str.isdigit, word)) else word.lower()) for word in text.split())
+    words = [UNITS.get(word, word if any(map(str.isdigit, word)) else word.lower()) for word in text.split()]
+    return " ".join("fl oz" if fluid and word == "oz" else word for word in words)
+
+
+def fluid_kinds(sizes: Iterable[tuple[Any, str | None]]) -> set[Any]:
+    """The kinds of products, each given with a package size, that are sold by the gallon, quart, pint or litre, and not
+    by the pound."""
+    counts: dict[Any, Counter[str]] = {}
+    for kind_of_product, text in sizes:
+        unit = (text or "").split(" ")[-1]
+        counts.setdefault(kind_of_product, Counter())["volume" if unit in VOLUMES else unit] += 1
+    return {kind_of for kind_of, units in counts.items() if units["volume"] > units["LB"] + 0.05 * units["OZ"]}
 
 
 def brand(kind: str | None, manufacturer: int | None) -> str:

@@ -37,7 +37,7 @@ class Pen:
     def poly(self, role: str, *points: float) -> None:
         self._layer(role).polygon(_scaled(*points), fill=255)
 
-    def arc(
+    def arc(  # noqa: PLR0913  the corners, angles and width of a drawn arc
         self, role: str, left: float, top: float, right: float, bottom: float, start: int, end: int, width: float
     ) -> None:
         self._layer(role).arc(_scaled(left, top, right, bottom), start, end, fill=255, width=int(width * SIDE / 100))

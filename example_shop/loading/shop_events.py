@@ -18,9 +18,8 @@ from django.utils import timezone
 
 from ..models import Order, OrderLine, Product, Review
 from .bulk import chunks, count_sold, first_free_key, insert
-from .csv_files import BadRowError, CsvFile, moment, price, quantity, rating
+from .csv_files import BadRowError, CsvFile, moment, quantity, rating
 
-COLUMNS = ("event", "visitor", "item", "quantity", "price", "time", "basket", "session", "rating")
 REQUIRED = ("event", "item", "time")
 BEHAVIOUR = {"view_item", "add_to_cart", "remove_from_cart", "review", "view_item_list", "select_item"}
 KINDS = BEHAVIOUR | {"purchase", "refund"}
@@ -52,7 +51,8 @@ class Gathered:
 
     visitors: set[str] = field(default_factory=set)
     lines: list[Line] = field(default_factory=list)
-    refunds: dict[tuple[str, str], tuple[int, int, list[str]]] = field(default_factory=dict)
+    # By basket and item, the rows that take pieces back: line number, pieces and cells.
+    refunds: dict[tuple[str, str], list[tuple[int, int, list[str]]]] = field(default_factory=dict)
     reviews: dict[tuple[str, str], tuple[datetime, int]] = field(default_factory=dict)
     # Line numbers in the file of the rows set aside.
     set_aside: array = field(default_factory=lambda: array("q"))
@@ -65,7 +65,7 @@ class EventReader:
         self.file = file
         self.found = Gathered()
         self._aside = csv.writer(aside)
-        self._aside.writerow(COLUMNS)
+        self._aside.writerow(file.columns)
         self._products = dict(Product.objects.order_by().values_list("sku", "price"))
         self._times: dict[str, datetime] = {}
         self._owners: dict[str, str] = {}
@@ -87,7 +87,7 @@ class EventReader:
             raise BadRowError(f"the shop has no item {item!r}" if item else "item is missing")
         if len(visitor) > 150 or len(basket) > 64 or len(session) > 64:
             raise BadRowError("visitor has at most 150 characters, basket and session 64")
-        pieces, unit_price, stars = quantity(pieces_text), price(price_text), rating(rating_text)
+        pieces, unit_price, stars = quantity(pieces_text), self.file.price(price_text), rating(rating_text)
         time = self._times.get(time_text) or self._times.setdefault(time_text, moment(time_text))
         if event == "purchase":
             self._purchase(
@@ -117,8 +117,7 @@ class EventReader:
     def _refund(self, line: int, cells: list[str], basket: str, item: str, pieces: int) -> None:
         if not basket:
             raise BadRowError("a refund needs the basket of its purchase")
-        first, before, row = self.found.refunds.get((basket, item), (line, 0, cells))
-        self.found.refunds[basket, item] = (first, before + pieces, row)
+        self.found.refunds.setdefault((basket, item), []).append((line, pieces, cells))
 
     def _review(self, visitor: str, item: str, time: datetime, stars: int) -> None:
         """A customer's last word on a product counts."""
@@ -199,10 +198,13 @@ class EventWriter:
 
     def _refunds(self) -> int:
         changed = 0
-        for (number, sku), (line, pieces, cells) in self.found.refunds.items():
+        for (number, sku), rows in self.found.refunds.items():
             bought = list(OrderLine.objects.filter(order__number=number, sku=sku).order_by("pk"))
+            pieces = sum(row[1] for row in rows)
             if pieces > sum(row.quantity for row in bought):
-                self.file.reject(line, f"basket {number!r} has fewer than {pieces} of item {sku!r} to give back", cells)
+                reason = f"basket {number!r} has fewer than {pieces} of item {sku!r} to give back"
+                for line, _, cells in rows:
+                    self.file.reject(line, reason, cells)
                 continue
             for row in bought:
                 back = min(pieces, row.quantity)

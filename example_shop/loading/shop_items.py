@@ -11,9 +11,8 @@ from PIL import Image, UnidentifiedImageError
 from ..models import Product
 from .bulk import chunks
 from .categories import CategoryTree
-from .csv_files import BadRowError, CsvFile, price, rating, truth
+from .csv_files import BadRowError, CsvFile, rating, truth
 
-COLUMNS = ("item", "title", "category", "brand", "price", "rating", "available", "image", "description")
 REQUIRED = ("item", "title", "category", "price")
 STOCK = 100
 PICTURE_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif"}
@@ -78,7 +77,7 @@ class _ItemLoader:
         facts = {
             "sku": item,
             "title": title[:255],
-            "price": price(price_text),
+            "price": self.file.price(price_text),
             "rating": rating(rating_text),
             "stock": STOCK if truth(available) else 0,
             "brand": brand[:255],
@@ -91,7 +90,7 @@ class _ItemLoader:
             try:
                 facts["image"] = self._picture(image)
             except BadRowError as error:
-                self.file.reject(line, f"the item is kept without its picture: {error}", cells)
+                self.file.remark(line, f"the item is imported without its image: {error}", cells)
         return facts
 
     def _differs(self, product: Product, facts: dict[str, Any]) -> bool:

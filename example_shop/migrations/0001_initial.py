@@ -80,6 +80,7 @@ class Migration(migrations.Migration):
                 ("rating", models.FloatField(blank=True, null=True)),
                 ("image", models.ImageField(blank=True, max_length=255, upload_to="products")),
                 ("description", models.TextField(blank=True)),
+                ("size", models.CharField(blank=True, max_length=64)),
                 ("updated", models.DateTimeField(auto_now=True)),
                 (
                     "category",

@@ -37,5 +37,5 @@ def cancel(request, number):
     if cancel_order(order):
         messages.success(request, f"Order {order.number} is cancelled.")
     else:
-        messages.info(request, f"Order {order.number} was cancelled before.")
+        messages.info(request, f"Order {order.number} was already cancelled.")
     return redirect("order", order.number)

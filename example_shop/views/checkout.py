@@ -28,7 +28,7 @@ def cart(request):
 def shared(request):
     """A cart that somebody sent as a link, ``?sku=A&sku=B``: it becomes one's own at the press of a button."""
     skus = request.GET.getlist("sku")[:MOST_LINES]
-    found = {product.sku: product for product in Product.objects.filter(sku__in=skus)}
+    found = _products(skus)
     products = [found[sku] for sku in dict.fromkeys(skus) if sku in found]
     return render(request, "shop/shared_cart.html", {"products": products})
 
@@ -36,7 +36,7 @@ def shared(request):
 @require_POST
 def take(request):
     """Put one piece of each product of a shared cart into one's own."""
-    for product in Product.objects.filter(sku__in=request.POST.getlist("sku")[:MOST_LINES]):
+    for product in _products(request.POST.getlist("sku")[:MOST_LINES]).values():
         if product.buyable and product.sku not in Cart(request).quantities:
             _put(request, product.sku, 1)
     return redirect("cart")
@@ -45,9 +45,9 @@ def take(request):
 @require_POST
 def add(request):
     form = AddForm(request.POST)
-    product = Product.objects.filter(sku=request.POST.get("sku", "")).first()
+    product = _product(request.POST.get("sku", ""))
     if product is None or not form.is_valid():
-        messages.error(request, "That could not be put into your cart.")
+        messages.error(request, "This could not be added to your cart.")
     elif not product.buyable:
         messages.error(request, f"“{product.title}” cannot be ordered at the moment.")
     else:
@@ -61,7 +61,7 @@ def add(request):
 def add_all(request):
     """Put one piece of each product of a bundle into the cart; what cannot be ordered is named, the others go in."""
     skus = list(dict.fromkeys(request.POST.getlist("sku")))[:MOST_AT_ONCE]
-    found = {product.sku: product for product in Product.objects.filter(sku__in=skus)}
+    found = _products(skus)
     products = [found[sku] for sku in skus if sku in found]
     added = 0
     for product in products:
@@ -72,9 +72,9 @@ def add_all(request):
         else:
             messages.error(request, f"Your cart has no room for “{product.title}”.")
     if added:
-        messages.success(request, f"{added} product{'' if added == 1 else 's'} went into your cart.")
+        messages.success(request, f"{added} product{'' if added == 1 else 's'} added to your cart.")
     elif not products:
-        messages.error(request, "That could not be put into your cart.")
+        messages.error(request, "This could not be added to your cart.")
     return redirect("cart")
 
 
@@ -82,9 +82,9 @@ def add_all(request):
 def swap(request):
     """Put one product in the place of another, as many pieces of it."""
     there = Cart(request).quantities.get(request.POST.get("sku", ""))
-    product = Product.objects.filter(sku=request.POST.get("for", "")).first()
+    product = _product(request.POST.get("for", ""))
     if there is None or product is None or product.sku == request.POST["sku"]:
-        messages.error(request, "That could not be swapped.")
+        messages.error(request, "This product could not be swapped.")
     elif not product.buyable:
         messages.error(request, f"“{product.title}” cannot be ordered at the moment.")
     else:
@@ -137,6 +137,16 @@ def order(request, number):
         raise Http404("No such order of yours.")
     products = [line.product for line in order.lines.all() if line.product]
     return render(request, "shop/order.html", {"order": order, "own": own, "products": products})
+
+
+def _products(skus):
+    """Products by SKU. No SKU has a NUL, and PostgreSQL refuses to be asked for one."""
+    products = Product.objects.filter(sku__in=[sku for sku in skus if "\0" not in sku])
+    return {product.sku: product for product in products}
+
+
+def _product(sku):
+    return next(iter(_products([sku]).values()), None)
 
 
 def _put(request, sku, quantity):

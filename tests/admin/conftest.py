@@ -26,7 +26,13 @@ def together(*keys: str) -> str:
     """A list of offers bought together, best first."""
     return encode_offers(
         [
-            Offer(key, 1 - n / 10, Reason.TOGETHER, 1, (214, 60, 12.34, 17.342, 512.5, 0.042))
+            Offer(
+                item=key,
+                score=1 - n / 10,
+                reason=Reason.TOGETHER,
+                aisle=1,
+                evidence=(214, 60, 12.34, 17.342, 512.5, 0.042),
+            )
             for n, key in enumerate(keys)
         ]
     )
@@ -58,7 +64,7 @@ def planted(db) -> Planted:
         release=candidate, strategy="bought_with", anchor=items[0], offers=together("P3", "P2", "P5")
     )
     OfferList.objects.create(release=candidate, strategy="upgrade_to", anchor=items[1], offers=together("P6"))
-    Publication.objects.create(pk=1, release=published, previous=first)
+    Publication.objects.create(pk=Publication.CURRENT, release=published, previous=first)
     return Planted(items, first, published, candidate, offer_list)
 
 

@@ -4,8 +4,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from ecomrec_django.merchandising import decisions
 from ecomrec_django.models import Category, Decision, Item, Override, Rule
-from ecomrec_django.pipeline import decisions
 
 pytestmark = pytest.mark.urls("tests.admin.urls")
 
@@ -31,7 +31,7 @@ def undo(client, *chosen):
 
 
 def standing() -> list[str]:
-    return list(Decision.objects.filter(undone=None).order_by("pk").values_list("action", flat=True))
+    return list(Decision.objects.filter(undone_at=None).order_by("pk").values_list("action", flat=True))
 
 
 def test_the_list_is_closed_to_who_may_not_look(client, client_with, decided):
@@ -41,7 +41,7 @@ def test_the_list_is_closed_to_who_may_not_look(client, client_with, decided):
         assert client_with("view_decision").get(url).status_code == 200
 
 
-def test_it_says_what_about_what_by_whom_and_why(client_with, decided):
+def test_the_log_shows_action_subject_user_and_note(client_with, decided):
     html = client_with("view_decision").get(DECISIONS).content.decode()
     for text in ("pinned", "hidden everywhere", "Product 1", "Bought with", "admin", "Because &lt;b&gt;.", "Pasta ↛"):
         assert text in html
@@ -50,7 +50,7 @@ def test_it_says_what_about_what_by_whom_and_why(client_with, decided):
         assert text in page
 
 
-def test_nothing_can_be_added_changed_or_deleted_by_hand(superuser_client, decided):
+def test_decisions_are_read_only(superuser_client, decided):
     page = f"{DECISIONS}{decided[0].pk}/"
     for url in (f"{DECISIONS}add/", f"{page}delete/"):
         assert superuser_client.post(url).status_code == 403
@@ -65,17 +65,17 @@ def test_chosen_ones_are_undone_the_latest_first(client_with, decided):
     assert standing() == ["hide_pair"]
     assert not Override.objects.exists()
     assert [rule.category.name for rule in Rule.objects.all()] == ["Pasta"]
-    assert set(Decision.objects.exclude(undone=None).values_list("undone_by__username", flat=True)) == {"staff1"}
+    assert set(Decision.objects.exclude(undone_at=None).values_list("undone_by__username", flat=True)) == {"staff1"}
 
 
-def test_what_cannot_be_undone_is_said_and_the_others_are(superuser_client, decided):
+def test_decisions_that_cannot_be_undone_are_reported(superuser_client, decided):
     decisions.undo(None, decided[2])
     response = undo(superuser_client, decided[0], decided[2], decided[3])
     levels = [message.level_tag for message in response.context["messages"]]
     assert sorted(levels) == ["error", "error", "success"]
     html = response.content.decode()
-    assert "undo that first" in html
-    assert "undone already" in html
+    assert "Undo that one first" in html
+    assert "already been undone" in html
     assert standing() == ["pin", "block"]
 
 
@@ -94,7 +94,7 @@ def test_a_list_shows_the_latest_words_about_it(superuser_client, planted, decid
 
 
 def test_an_empty_list_says_what_to_do(superuser_client, db):
-    assert "Nothing was decided yet" in superuser_client.get(DECISIONS).content.decode()
+    assert "No decisions yet" in superuser_client.get(DECISIONS).content.decode()
 
 
 def test_fifty_rows_take_as_many_queries_as_five(superuser_client, planted, django_user_model):

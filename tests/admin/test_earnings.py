@@ -12,7 +12,7 @@ URL = "/admin/ecomrec/dailyfigure/"
 
 
 @pytest.fixture
-def figures(planted):
+def figures(noon, planted):
     today = timezone.localdate()
     for ago in range(10):
         DailyFigure.objects.create(
@@ -36,18 +36,18 @@ def figures(planted):
         DailyExposure.objects.create(day=today, dimension=dimension, value=value, impressions=many)
 
 
-def test_it_adds_up_a_period_by_a_property(superuser_client, figures):
+def test_the_page_sums_a_period_by_a_dimension(superuser_client, figures):
     page = superuser_client.get(URL, {"days": "7"}).content.decode()
-    for text in ("7,000", "3.00 %", "Bought with", "350.00", "12.5 %", "30.00 / 18.24", "Pasta", "2–5", "0.42"):
+    for text in ("7,000", "3.00%", "Bought with", "350.00", "12.5%", "30.00 / 18.24", "Pasta", "2–5", "0.42"):
         assert text in page
-    assert "No offer was seen yet" not in page
+    assert "No offers have been seen yet" not in page
     page = superuser_client.get(URL, {"by": "day", "days": "nonsense"}).content.decode()
     assert page.count('scope="row"') >= 20
 
 
-def test_it_says_that_attributed_is_not_what_offers_added_and_where_to_learn_that(superuser_client, figures):
+def test_the_page_explains_attributed_and_incremental_revenue(superuser_client, figures):
     page = superuser_client.get(URL).content.decode()
-    assert "much of it would have been bought anyway" in page
+    assert "many would have been bought anyway" in page
     assert "Start an experiment with a holdout" in page
     Experiment.objects.create(
         name="Beside or not",
@@ -57,7 +57,7 @@ def test_it_says_that_attributed_is_not_what_offers_added_and_where_to_learn_tha
     )
     page = superuser_client.get(URL).content.decode()
     assert "Beside or not" in page
-    assert "Offers surely added revenue: 1,234.50" in page
+    assert "Offers added revenue: 1,234.50" in page
 
 
 def test_the_file_holds_the_same_lines(superuser_client, figures):
@@ -67,7 +67,7 @@ def test_the_file_holds_the_same_lines(superuser_client, figures):
 
 
 def test_an_empty_page_says_what_to_do_next(superuser_client, planted):
-    assert "Put {% ecomrec_scripts %} into your pages" in superuser_client.get(URL).content.decode()
+    assert "Add {% ecomrec_scripts %} to your pages" in superuser_client.get(URL).content.decode()
     Impression.objects.create(
         visitor=Visitor.objects.create(key="v"),
         item=planted.items[0],
@@ -76,7 +76,7 @@ def test_an_empty_page_says_what_to_do_next(superuser_client, planted):
         time=timezone.now(),
         key="k",
     )
-    assert "run “manage.py ecomrec_measure”" in superuser_client.get(URL).content.decode()
+    assert "Run “manage.py ecomrec_measure”" in superuser_client.get(URL).content.decode()
 
 
 @pytest.mark.parametrize("page", ["", "csv/"])
@@ -86,6 +86,6 @@ def test_figures_need_the_right_to_view_them(client, client_with, figures, page)
     assert client_with("view_dailyfigure").get(URL + page).status_code == 200
 
 
-def test_it_costs_a_constant_number_of_queries(superuser_client, figures, django_assert_max_num_queries):
+def test_the_page_makes_a_constant_number_of_queries(superuser_client, figures, django_assert_max_num_queries):
     with django_assert_max_num_queries(11):
         superuser_client.get(URL, {"days": "365"})

@@ -11,7 +11,7 @@ URL = "/admin/ecomrec/erasure/"
 @pytest.fixture
 def receipt():
     return Erasure.objects.create(
-        key="k" * 64, time=timezone.now(), removed={"events": 1200, "held_events": 3}, completed=timezone.now()
+        key="k" * 64, time=timezone.now(), removed_rows={"events": 1200, "held_events": 3}, completed=timezone.now()
     )
 
 
@@ -24,7 +24,7 @@ def test_a_receipt_shows_what_was_removed_and_no_key(client_with, receipt):
     assert receipt.key not in page
 
 
-def test_only_receipts_are_listed_and_not_what_bars_further_keys(client_with):
+def test_rows_for_additional_keys_are_not_listed(client_with):
     receipt = erase(["a" * 64, "b" * 64])
     assert Erasure.objects.count() == 2
     assert list(client_with("view_erasure").get(URL).context["cl"].result_list) == [receipt]

@@ -19,7 +19,7 @@ RESULTS = {
 
 
 @pytest.fixture(autouse=True)
-def _host(host):
+def _host(integer_key_shop):
     pass
 
 
@@ -86,9 +86,9 @@ def test_a_draft_is_entered_with_its_arms(superuser_client):
 @pytest.mark.parametrize(
     ("arms", "fields", "said"),
     [
-        ([("a", '{"limits": 6}')], {}, "There is no option"),
-        ([("a", '{"chain": ["gone"]}')], {}, "There is no strategy"),
-        ([("a", "[1]")], {}, "Give an object"),
+        ([("a", '{"limits": 6}')], {}, "Unknown option"),
+        ([("a", '{"chain": ["gone"]}')], {}, "Unknown strategy"),
+        ([("a", "[1]")], {}, "Enter a JSON object"),
         ([("a", "{")], {}, "Enter a valid JSON"),
         ([("a", "{}"), ("a", "{}")], {}, "duplicate"),
         ([], {"holdout": "0.9"}, "less than or equal to 0.5"),
@@ -120,20 +120,20 @@ def test_a_draft_is_started_and_its_arms_are_fixed_from_then_on(superuser_client
 def test_the_page_tells_what_was_found_and_how_sure_it_is(superuser_client, running):
     page = superuser_client.get(page_of(running)).content.decode()
     for text in (
-        "so it may be none",
-        "+1.50 (+0.50 … +2.50), sure",
-        "-0.50 (-1.00 … +0.20), not sure",
+        "not significant",
+        "+1.50 (+0.50 … +2.50), significant",
+        "-0.50 (-1.00 … +0.20), not significant",
         "0.5000 (0.4000 … 0.6000)",
-        "Show “as it is” to everybody",
+        "Show “as it is” to everyone",
         "100 visitor-days are too few",
-        "2 visitor-days of visitors who saw several arms are left out",
+        "excludes 2 visitor-days of visitors who saw several arms",
     ):
         assert text in page
-    assert "Show “six” to everybody" not in page
-    assert "mean nothing" not in page
+    assert "Show “six” to everyone" not in page
+    assert "are not valid" not in page
     running.results = {**running.results, "mismatch": 1e-6}
     running.save()
-    assert "The figures of this experiment mean nothing" in superuser_client.get(page_of(running)).content.decode()
+    assert "The results of this experiment are not valid" in superuser_client.get(page_of(running)).content.decode()
 
 
 def test_figures_that_another_version_wrote_break_nothing(superuser_client, running):
@@ -146,7 +146,7 @@ def test_figures_that_another_version_wrote_break_nothing(superuser_client, runn
 def test_a_switch_without_evidence_is_refused_in_words(superuser_client, running):
     arm = running.arms.first()
     answer = superuser_client.post(page_of(running, "switch"), {"arm": arm.pk}, follow=True).content.decode()
-    assert "Nobody has seen this experiment yet" in answer
+    assert "No visitors have seen this experiment yet" in answer
     for wrong in ("", "x", "999999"):
         answer = superuser_client.post(page_of(running, "switch"), {"arm": wrong}, follow=True).content.decode()
         assert "There is no such arm" in answer
@@ -172,8 +172,8 @@ def test_acts_need_the_right_to_run_and_a_post(client, client_with, superuser_cl
     assert draft.status == "draft"
 
 
-def test_who_may_only_look_sees_no_buttons(client_with, running):
+def test_viewers_see_no_buttons(client_with, running):
     page = client_with("view_experiment").get(page_of(running)).content.decode()
-    for text in ("End this experiment", "to everybody", 'name="holdout"'):
+    for text in ("End this experiment", "to everyone", 'name="holdout"'):
         assert text not in page
-    assert "What it has shown so far" in page
+    assert "Results so far" in page

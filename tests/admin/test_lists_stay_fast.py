@@ -8,7 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from ecomrec_django.admin import base, behaviour, search
+from ecomrec_django.admin import base, events
+from ecomrec_django.admin.components import search
 from ecomrec_django.models import (
     Category,
     Decision,
@@ -39,8 +40,8 @@ def grow(planted, start, stop):
             external_id=f"G{n}", title=f"G{n}", category=category, image="/x.png", fingerprint=""
         )
         visitor = Visitor.objects.create(key=f"{n:064d}")
-        segment = Segment.objects.create(label=n, described=f"S{n}", size=n)
-        Profile.objects.create(visitor=visitor, segment=segment, past=b"", until=timezone.now())
+        segment = Segment.objects.create(label=n, description=f"S{n}", size=n)
+        Profile.objects.create(visitor=visitor, segment=segment, history=b"", until=timezone.now())
         Event.objects.create(kind="view_item", visitor=visitor, item=item, time=timezone.now())
         Impression.objects.create(
             visitor=visitor, item=item, strategy="bought_with", position=1, time=timezone.now(), key=f"k{n}"
@@ -52,8 +53,8 @@ def grow(planted, start, stop):
             strategy="bought_with",
             anchor=item,
             offers=together("P2", f"G{n}"),
-            waiting=[f"G{n}", "P2"],
-            attention=n,
+            unreviewed=[f"G{n}", "P2"],
+            priority=n,
         )
         staff = User.objects.create_user(f"grown{n}")
         Decision.objects.create(
@@ -61,7 +62,7 @@ def grow(planted, start, stop):
         )
         pair = {"anchor": item, "offer": planted.items[0], "segment": segment}
         Override.objects.create(strategy="bought_with", action="pin", **pair)
-        Erasure.objects.create(key=f"{n:064d}", time=timezone.now(), removed={"events": n})
+        Erasure.objects.create(key=f"{n:064d}", time=timezone.now(), removed_rows={"events": n})
         make_release()
 
 
@@ -91,7 +92,7 @@ def test_fifty_rows_take_as_many_queries_as_five(superuser_client, planted, mode
 
 @pytest.mark.parametrize("model", ["offerlist", "reviewlist", "decision", "item", "event", "override"])
 def test_rows_are_counted_up_to_a_bound_only(superuser_client, planted, model, monkeypatch):
-    monkeypatch.setattr(base, "COUNTED", 3)
+    monkeypatch.setattr(base, "MAX_ROWS", 3)
     url = changelist(planted, model)
     grow(planted, 0, 5)
     with CaptureQueriesContext(connection) as queries:
@@ -99,11 +100,11 @@ def test_rows_are_counted_up_to_a_bound_only(superuser_client, planted, model, m
     counts = [query["sql"] for query in queries if "COUNT(" in query["sql"]]
     assert counts
     assert all("LIMIT 3" in sql for sql in counts)
-    assert "Only the first 3 can be paged through" in response.content.decode()
+    assert "Only the first 3 rows can be paged through" in response.content.decode()
 
 
 def test_events_are_listed_from_the_newest_within_a_bounded_window(superuser_client, planted, monkeypatch):
-    monkeypatch.setattr(behaviour, "RECENT", 2)
+    monkeypatch.setattr(events, "RECENT", 2)
     grow(planted, 0, 4)
     response = superuser_client.get("/admin/ecomrec/event/")
     assert [event.item.title for event in response.context["cl"].result_list] == ["G3", "G2"]
@@ -125,7 +126,7 @@ def test_events_are_found_by_item_visitor_or_order(superuser_client, planted):
         assert [event.item.title for event in response.context["cl"].result_list] == found
 
 
-def test_in_a_very_large_catalog_only_how_a_title_begins_is_searched(planted, monkeypatch):
+def test_a_large_catalog_is_searched_by_the_beginning_of_titles(planted, monkeypatch):
     assert search.search_items(Item.objects.all(), "duct 3").get().external_id == "P3"
     monkeypatch.setattr(search, "SCANNED", 0)
     assert not search.search_items(Item.objects.all(), "duct 3").exists()

@@ -22,12 +22,12 @@ def pair(planted, **changes):
     return given | changes
 
 
-def test_who_adds_an_override_is_remembered(superuser_client, planted):
+def test_the_creator_of_an_override_is_stored(superuser_client, planted):
     assert superuser_client.post(ADD, pair(planted)).status_code == 302
     assert Override.objects.get().created_by.username == "boss"
 
 
-def test_who_changes_an_override_does_not_become_its_maker(superuser_client, client_with, planted):
+def test_editing_an_override_keeps_its_creator(superuser_client, client_with, planted):
     superuser_client.post(ADD, pair(planted))
     url = f"/admin/ecomrec/override/{Override.objects.get().pk}/change/"
     client_with("view_override", "change_override").post(url, pair(planted, note="Autumn"))
@@ -46,7 +46,7 @@ def test_who_changes_an_override_does_not_become_its_maker(superuser_client, cli
         ({"offer": 999_999}, "offer"),
     ],
 )
-def test_what_makes_no_sense_is_refused_at_its_field(superuser_client, planted, changes, field):
+def test_invalid_input_is_rejected_at_its_field(superuser_client, planted, changes, field):
     response = superuser_client.post(ADD, pair(planted, **changes))
     assert list(response.context["adminform"].form.errors) == [field]
     assert not Override.objects.exists()
@@ -54,7 +54,7 @@ def test_what_makes_no_sense_is_refused_at_its_field(superuser_client, planted, 
 
 def test_an_item_cannot_be_offered_beside_itself(superuser_client, planted):
     response = superuser_client.post(ADD, pair(planted, offer=planted.items[0].pk))
-    assert "An item cannot be offered beside itself" in response.content.decode()
+    assert "An item cannot be recommended with itself" in response.content.decode()
     assert not Override.objects.exists()
 
 
@@ -97,7 +97,7 @@ def test_overrides_are_found_by_either_item_and_filtered(superuser_client, plant
 
 
 def test_an_override_can_be_for_one_segment_and_is_found_by_it(superuser_client, planted):
-    segment = Segment.objects.create(label=0, described="Often", name="Regulars")
+    segment = Segment.objects.create(label=0, description="Often", name="Regulars")
     superuser_client.post(ADD, pair(planted, segment=segment.pk))
     superuser_client.post(ADD, pair(planted, offer=planted.items[2].pk))
     assert list(Override.objects.order_by("pk").values_list("segment", flat=True)) == [segment.pk, None]
@@ -116,7 +116,7 @@ def test_a_card_says_that_its_pin_is_for_one_segment_only(superuser_client, plan
         anchor=planted.items[0],
         offer=planted.items[1],
         action="pin",
-        segment=Segment.objects.create(label=0, described="Often", name="Regulars"),
+        segment=Segment.objects.create(label=0, description="Often", name="Regulars"),
     )
     page = superuser_client.get(f"/admin/ecomrec/offerlist/{planted.offer_list.pk}/change/").content.decode()
     assert "for Regulars only" in page

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 
 from ecomrec_django.models import Arm, Event, Experiment, Override, Segment, Visitor
-from ecomrec_django.serving.rulebook import forget_rulebook
+from ecomrec_django.serving.rulebook import invalidate_rulebook
 from example_shop.models import Order, Product
 
 WHY = "/admin/ecomrec/offerlist/why/"
@@ -53,11 +53,11 @@ def test_the_evidence_of_a_pair_goes_down_to_its_orders(superuser_client, bought
     assert "214" in page.content.decode()
 
 
-def test_orders_are_named_to_those_alone_who_may_see_the_shops_orders(client_with, bought):
+def test_orders_need_permission_to_view_the_shops_orders(client_with, bought):
     client = client_with("view_offerlist")
     page = client.get(evidence(bought))
     assert page.context["orders"] == []
-    assert "Orders are shown to those who may see them in the shop." in page.content.decode()
+    assert "Orders are visible to staff who may view them in the shop." in page.content.decode()
     assert "o1" not in page.content.decode().split("ecomrec-orders")[1]
     staff = User.objects.latest("pk")
     staff.user_permissions.add(Permission.objects.get(codename="view_order", content_type__app_label="shop"))
@@ -65,11 +65,11 @@ def test_orders_are_named_to_those_alone_who_may_see_the_shops_orders(client_wit
 
 
 @pytest.mark.parametrize("offer", ["P1", "P6", "no such", ""])
-def test_what_does_not_stand_in_the_list_has_no_evidence(superuser_client, bought, offer):
+def test_items_outside_the_list_have_no_evidence(superuser_client, bought, offer):
     assert superuser_client.get(evidence(bought, offer)).status_code == 404
 
 
-def test_both_pages_need_the_right_to_view_offer_lists(client, client_with, bought):
+def test_both_pages_need_permission_to_view_offer_lists(client, client_with, bought):
     for url in (evidence(bought), WHY):
         assert "/admin/login/" in client.get(url)["Location"]
         assert client_with("view_release").get(url).status_code == 403
@@ -94,18 +94,18 @@ def test_candidates_are_listed_with_what_becomes_of_them(superuser_client, produ
     page = superuser_client.get(WHY, asked(products))
     (block,) = page.context["blocks"]
     assert [(one.item.external_id, one.outcome) for one in block.shown] == [
-        ("P2", "Shown in place 1"),
-        ("P4", "Shown in place 2"),
+        ("P2", "Shown in position 1"),
+        ("P4", "Shown in position 2"),
     ]
-    assert [(one.item.external_id, one.outcome) for one in block.others] == [("P3", "Not available now")]
+    assert [(one.item.external_id, one.outcome) for one in block.others] == [("P3", "Not available right now")]
 
 
 @pytest.mark.parametrize(
     ("other", "told"),
     [
-        (0, "It is the product of the page itself"),
-        (1, "Shown in place 1 (rank 1)"),
-        (2, "Not available now (rank 2)"),
+        (0, "It is the product on the page"),
+        (1, "Shown in position 1 (rank 1)"),
+        (2, "Not available right now (rank 2)"),
     ],
 )
 def test_why_not_has_one_answer(superuser_client, products, other, told):
@@ -114,7 +114,7 @@ def test_why_not_has_one_answer(superuser_client, products, other, told):
 
 
 def test_a_segment_sees_what_holds_for_it(superuser_client, products):
-    segment = Segment.objects.create(label=1, described="Campers", size=3)
+    segment = Segment.objects.create(label=1, description="Campers", size=3)
     Override.objects.create(
         strategy="bought_with",
         action="block",
@@ -139,7 +139,7 @@ def test_a_visitor_is_looked_at_only_by_those_who_may_see_visitors(superuser_cli
 @pytest.mark.parametrize(
     "what", [{"item": ""}, {"item": "x"}, {"block": "nonsense"}, {"segment": "9"}, {"other": "999999"}]
 )
-def test_what_makes_no_sense_is_said_at_its_field(superuser_client, products, what):
+def test_invalid_input_is_reported_at_its_field(superuser_client, products, what):
     page = superuser_client.get(WHY, asked(products, **what))
     assert list(page.context["form"].errors) == [next(iter(what))]
     assert page.context["blocks"] is None
@@ -149,7 +149,7 @@ def test_a_visitor_of_the_holdout_is_told_to_see_nothing(superuser_client, produ
     experiment = Experiment.objects.create(name="first", slot="product", status="running", holdout=1.0)
     Arm.objects.create(experiment=experiment, name="a")
     Arm.objects.create(experiment=experiment, name="no offers", is_holdout=True)
-    forget_rulebook()
+    invalidate_rulebook()
     Visitor.objects.create(key="abcdef0123" + "0" * 54)
     page = superuser_client.get(WHY, asked(products, block="slot:product", visitor="abcdef0123"))
     assert page.context["blocks"] == []

@@ -48,12 +48,12 @@ def test_every_list_is_shown_to_staff_with_the_right_to_view(client_with, plante
 
 
 @pytest.mark.parametrize("model", sorted(set(MODELS) - {"override", "rule", "experiment"}))
-def test_what_data_and_training_make_cannot_be_added_even_by_the_superuser(superuser_client, planted, model):
+def test_mirrored_and_trained_rows_cannot_be_added_by_anyone(superuser_client, planted, model):
     assert superuser_client.get(f"/admin/ecomrec/{model}/add/").status_code == 403
 
 
 @pytest.mark.parametrize("name", ["change", "lists", "publish", "rollback", "schedule"])
-def test_release_pages_are_closed_to_the_anonymous_and_to_staff_without_the_right(client, client_with, planted, name):
+def test_release_pages_need_permission(client, client_with, planted, name):
     url = release_page(planted.candidate, name)
     assert "/admin/login/" in client.get(url)["Location"]
     assert client_with().get(url).status_code == 403
@@ -91,7 +91,7 @@ def test_buttons_show_only_to_those_who_may_use_them(client_with, planted):
 @pytest.mark.parametrize(
     ("action", "exists"), [("pin", False), ("block", False), ("block", True), ("undo", True), ("hide_item", False)]
 )
-def test_each_word_on_a_pair_needs_the_right_to_review(client_with, planted, action, exists):
+def test_actions_on_a_pair_need_permission_to_review(client_with, planted, action, exists):
     url = f"/admin/ecomrec/offerlist/{planted.offer_list.pk}/override/"
     if exists:
         Override.objects.create(strategy="bought_with", anchor=planted.items[0], offer=planted.items[1], action="pin")
@@ -131,7 +131,7 @@ def test_a_post_without_the_csrf_token_is_refused(planted, client_with):
     assert not Override.objects.exists()
 
 
-def test_nothing_can_be_deleted_but_overrides(superuser_client, planted):
+def test_only_overrides_can_be_deleted(superuser_client, planted):
     assert superuser_client.post(f"/admin/ecomrec/offerlist/{planted.offer_list.pk}/delete/").status_code == 403
     assert superuser_client.post(f"/admin/ecomrec/item/{planted.items[0].pk}/delete/").status_code == 403
     assert OfferList.objects.filter(pk=planted.offer_list.pk).exists()

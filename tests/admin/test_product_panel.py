@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from ecomrec_django.models import Decision, Item, OfferList, Override, Publication
 from ecomrec_django.strategies.base import decode_offers
 from example_shop.models import Category, Product
-from tests.lists import item, release
+from tests.support.releases import item, release
 
 VIEWER, REVIEWER = ("view_offerlist",), ("view_offerlist", "review_offers")
 
@@ -27,7 +27,7 @@ def tent(db) -> Product:
         row = release({"x": names}, strategy).lists.get()
         row.release, row.anchor = made, item("tent/1 & more")
         row.save()
-    Publication.objects.create(pk=1, release=made)
+    Publication.objects.create(pk=Publication.CURRENT, release=made)
     return product
 
 
@@ -55,9 +55,9 @@ def buttons(html) -> list[tuple[str, str, str]]:
     return [tuple(map(unescape, one)) for one in found]
 
 
-def test_it_shows_the_first_offers_of_each_list(staff, tent):
+def test_the_panel_shows_the_first_offers_of_each_list(staff, tent):
     html = staff(*VIEWER).get(page(tent)).content.decode()
-    assert "beside this product" in html.lower()
+    assert "offers for this product" in html.lower()
     panel = html[html.index("ecomrec-panel") :]
     places = [panel.index(text) for text in ("Bought with", "Title pegs&amp;1", "Title rope", "Upgrade to", "villa")]
     assert places == sorted(places)
@@ -66,10 +66,10 @@ def test_it_shows_the_first_offers_of_each_list(staff, tent):
 
 
 @pytest.mark.parametrize("rights", [(), ("review_offers",), ("view_release",)])
-def test_it_is_not_shown_to_who_may_not_look_at_lists(staff, tent, rights):
+def test_the_panel_needs_permission_to_view_lists(staff, tent, rights):
     html = staff(*rights).get(page(tent)).content.decode()
     assert "ecomrec-panel" not in html
-    assert "beside this product" not in html.lower()
+    assert "offers for this product" not in html.lower()
 
 
 def test_the_page_of_the_product_stays_closed_as_it_was(client, staff, tent):
@@ -101,9 +101,9 @@ def test_a_press_needs_the_right_to_review(staff, tent):
     assert not Override.objects.exists()
 
 
-def test_it_marks_what_was_decided_and_what_is_new(staff, tent):
+def test_the_panel_marks_pins_blocks_and_new_offers(staff, tent):
     row = OfferList.objects.get(strategy="upgrade_to")
-    row.waiting, row.attention = ["villa"], 1.0
+    row.unreviewed, row.priority = ["villa"], 1.0
     row.save()
     Override.objects.create(strategy="bought_with", anchor=row.anchor, offer=item("mat"), action="block")
     Override.objects.create(strategy="bought_with", anchor=row.anchor, offer=item("knife"), action="pin")
@@ -132,7 +132,7 @@ def test_the_product_is_saved_as_without_it(staff, tent):
         (OfferList, "no list of its own"),
     ],
 )
-def test_it_says_why_there_is_nothing(staff, tent, missing, said):
+def test_an_empty_panel_gives_the_reason(staff, tent, missing, said):
     missing.objects.all().delete()
     assert said in staff(*REVIEWER).get(page(tent)).content.decode()
 
@@ -140,7 +140,7 @@ def test_it_says_why_there_is_nothing(staff, tent, missing, said):
 def test_a_product_that_is_only_being_added_has_none(staff, tent):
     html = staff(*REVIEWER, shop=("add_product", "view_product")).get("/admin/shop/product/add/").content.decode()
     assert "ecomrec-panel" not in html
-    assert "beside this product" not in html.lower()
+    assert "offers for this product" not in html.lower()
 
 
 def test_a_longer_list_takes_no_more_queries(staff, tent):

@@ -75,9 +75,9 @@ def test_a_changed_list_shows_what_enters_leaves_and_moves(superuser_client, pla
     response = superuser_client.get(page(planted.candidate, "lists") + "?strategy=bought_with&change=changed")
     (row,) = response.context["rows"]
     assert row.owner == "Product 1"
-    assert [title for _picture, title in row.entering] == ["Product 5"]
-    assert [title for _picture, title in row.leaving] == ["Product 4"]
-    assert (row.kept, row.moved) == (2, True)
+    assert [title for _picture, title in row.added] == ["Product 5"]
+    assert [title for _picture, title in row.removed] == ["Product 4"]
+    assert (row.remaining, row.reordered) == (2, True)
 
 
 @pytest.mark.parametrize("query", ["", "?strategy=bought_with&change=eaten", "?strategy=nonsense&change=lost"])

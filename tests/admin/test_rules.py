@@ -4,7 +4,9 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
+from ecomrec_django.conf import conf
 from ecomrec_django.models import Rule, Segment
+from ecomrec_django.strategies.base import Offer, Reason
 from ecomrec_django.testing import publish_offers
 from tests.hosts.models import IntegerProduct
 
@@ -13,7 +15,7 @@ ADD = "/admin/ecomrec/rule/add/"
 
 
 @pytest.fixture(autouse=True)
-def _published(host):
+def _published(integer_key_shop):
     publish_offers(
         {
             "bought_with": {str(n): [str(n + 20), "40"] for n in range(1, 15)},
@@ -44,7 +46,7 @@ def test_a_preview_shows_ten_real_pages_before_and_after_and_saves_nothing(super
     assert "errornote" not in page
 
 
-def test_what_was_previewed_is_saved_by_the_next_button(superuser_client):
+def test_a_previewed_rule_can_be_saved(superuser_client):
     answer = superuser_client.post(ADD, entered(lowest_price="40", _save="Save"))
     assert answer.status_code == 302
     rule = Rule.objects.get()
@@ -69,7 +71,7 @@ def test_a_preview_of_a_saved_rule_compares_with_the_shop_without_it(superuser_c
 
 
 def test_a_preview_keeps_to_the_rules_strategy_slot_season_and_segment(superuser_client):
-    segment = Segment.objects.create(label=1, described="gourmets")
+    segment = Segment.objects.create(label=1, description="gourmets")
     effects = superuser_client.post(
         ADD,
         entered(
@@ -110,11 +112,21 @@ def test_a_shop_without_a_release_says_that_nothing_is_concerned(superuser_clien
         ({"strategy": "unheard_of"}, "strategy"),
         ({"slot": "cellar"}, "slot"),
         ({"action": "praise"}, "action"),
+        ({"action": "limit"}, "max_share"),
+        ({"action": "limit", "max_share": "0"}, "max_share"),
+        ({"action": "limit", "max_share": "5"}, "max_share"),
+        ({"action": "limit", "max_share": "0.1", "slot": "cart"}, "slot"),
+        ({"action": "limit", "max_share": "0.1", "lowest_stock": "1"}, "lowest_stock"),
+        ({"action": "dial"}, "discovery"),
+        ({"action": "dial", "discovery": "1.1"}, "discovery"),
+        ({"action": "dial", "discovery": "nan"}, "discovery"),
+        ({"action": "dial", "discovery": "0.3", "brand": "x"}, "brand"),
+        ({"action": "dial", "discovery": "0.3", "new_days": "0"}, "new_days"),
     ],
     ids=str,
 )
 @pytest.mark.parametrize("button", ["_save", "_preview"])
-def test_what_makes_no_sense_is_refused_with_its_field(superuser_client, fields, wrong, button):
+def test_invalid_input_names_the_field(superuser_client, fields, wrong, button):
     answer = superuser_client.post(ADD, entered(**fields, **{button: "1"}))
     assert answer.status_code == 200
     assert wrong in answer.context["adminform"].form.errors
@@ -135,11 +147,47 @@ def test_the_list_says_where_which_and_whether_in_force(superuser_client):
     Rule.objects.create(name="a", action="hide", strategy="for_you", brand="x", highest_price=3)
     Rule.objects.create(name="b", action="boost", active=False)
     page = superuser_client.get("/admin/ecomrec/rule/").content.decode()
-    for text in ("For you", "x · price –3", "everywhere", "every offer"):
+    Rule.objects.create(name="c", action="limit", brand="y", max_share=0.05)
+    page += superuser_client.get("/admin/ecomrec/rule/").content.decode()
+    for text in ("For you", "x · price –3", "everywhere", "every offer", "y · at most 5.0% of pages"):
         assert text in page
+
+
+def test_rules_name_the_currency_of_their_prices(superuser_client, monkeypatch):
+    Rule.objects.create(name="a", action="hide", highest_price=3)
+    for currency, text, help_text in (
+        ("CHF", "price –3.00 CHF", "List price in CHF, "),
+        ("", "price –3.00<", "List price, "),
+    ):
+        monkeypatch.setattr(conf.CATALOG, "base_currency", currency)
+        page = superuser_client.get("/admin/ecomrec/rule/").content.decode()
+        assert text in page
+        assert help_text in superuser_client.get(ADD).content.decode()
 
 
 def test_a_preview_asks_the_database_no_more_than_it_has_pages(superuser_client, django_assert_max_num_queries):
     IntegerProduct.objects.filter(pk=40).update(stock=0)
     with django_assert_max_num_queries(100):
         superuser_client.post(ADD, entered(lowest_price="23", _preview="1"))
+
+
+def test_turning_discovery_is_previewed_on_ten_product_pages_then_saved_and_undone(superuser_client, integer_key_shop):
+    common = Offer("40", 0.5, Reason.AISLE, 0, (9, 0.5, 1.25))
+    rare = {str(n): Offer(str(n + 20), 0.4, Reason.AISLE, 0, (9, 0.05, 12.5)) for n in range(1, 15)}
+    publish_offers({"bought_with": {name: [common, offer] for name, offer in rare.items()}})
+    dial = {"action": "dial", "discovery": "0.5", "strategy": "bought_with"}
+    effects = superuser_client.post(ADD, entered(**dial, _preview="1")).context["effects"]
+    assert not Rule.objects.exists()
+    assert len(effects) == 10
+    for effect in effects:
+        own = str(int(effect.of.external_id) + 20)
+        assert [offer.item.external_id for offer in effect.before] == ["40", own]
+        assert [offer.item.external_id for offer in effect.after] == [own, "40"]
+    assert superuser_client.post(ADD, entered(**dial, _save="Save")).status_code == 302
+    rule = Rule.objects.get()
+    assert (rule.discovery, rule.created_by.username) == (0.5, "boss")
+    assert "discovery 0.50" in superuser_client.get("/admin/ecomrec/rule/").content.decode()
+    url = reverse("admin:ecomrec_rule_change", args=[rule.pk])
+    superuser_client.post(url, {**entered(**dial), "active": "", "_save": "Save"})
+    assert LogEntry.objects.count() == 2
+    assert not Rule.objects.get().active

@@ -11,6 +11,7 @@ from ecomrec_django.errors import TrainingError
 from ecomrec_django.models import Publication, Release
 from ecomrec_django.pipeline.publish import publish, publish_due, schedule
 from ecomrec_django.tasks import publish_due_task
+from tests.support.verdicts import give_verdict
 
 from .conftest import make_release
 
@@ -34,7 +35,7 @@ def entered(moment: datetime | None) -> dict[str, str]:
 
 
 def scheduled(release) -> datetime | None:
-    return Release.objects.get(pk=release.pk).scheduled
+    return Release.objects.get(pk=release.pk).scheduled_for
 
 
 def shown() -> Release:
@@ -62,7 +63,7 @@ class TestThePage:
     def test_is_linked_for_who_may_publish_where_there_is_something_to_schedule(self, client_with, planted):
         publisher, viewer = client_with(*RIGHTS), client_with("view_release")
         refused = make_release()
-        Release.objects.filter(pk=refused.pk).update(refused="nDCG fell.")
+        give_verdict(refused)
         half = make_release()
         Release.objects.filter(pk=half.pk).update(complete=False)
         for client, release, linked in (
@@ -80,21 +81,21 @@ class TestThePage:
         moment = NOON + timedelta(days=2, minutes=30)
         response = client.post(page(planted.candidate), entered(moment), follow=True)
         assert scheduled(planted.candidate) == moment
-        assert "To be published at June 3, 2026, 12:30 p.m." in response.content.decode()
-        assert LogEntry.objects.get().change_message.startswith("To be published at")
+        assert "Scheduled for June 3, 2026, 12:30 p.m." in response.content.decode()
+        assert LogEntry.objects.get().change_message.startswith("Scheduled for")
         assert shown() == planted.published
         assert 'value="2026-06-03T' in client.get(page(planted.candidate)).content.decode()
 
     def test_cancels_with_an_empty_field(self, client_with, due):
         response = client_with(*RIGHTS).post(page(due), entered(None), follow=True)
         assert scheduled(due) is None
-        assert "Not to be published by itself" in response.content.decode()
+        assert "Schedule cancelled" in response.content.decode()
 
     @pytest.mark.parametrize("passed", [timedelta(0), timedelta(seconds=1), timedelta(days=400)])
     def test_refuses_a_moment_that_has_passed(self, client_with, due, passed):
         response = client_with(*RIGHTS).post(page(due), entered(NOON - passed), follow=True)
         assert [message.level_tag for message in response.context["messages"]] == ["error"]
-        assert "This moment has passed" in response.content.decode()
+        assert "This time has passed" in response.content.decode()
         assert scheduled(due) == NOON + timedelta(hours=1)
         assert not LogEntry.objects.exists()
 
@@ -104,13 +105,16 @@ class TestThePage:
         assert response.context["form"].errors
         assert scheduled(due) == NOON + timedelta(hours=1)
 
-    @pytest.mark.parametrize("wrong", [{"refused": "nDCG fell."}, {"complete": False}])
-    def test_refuses_a_release_that_could_not_be_published_then(self, client_with, planted, wrong):
-        Release.objects.filter(pk=planted.candidate.pk).update(**wrong)
+    @pytest.mark.parametrize("held_back", [True, False])
+    def test_refuses_a_release_that_could_not_be_published_then(self, client_with, planted, held_back):
+        if held_back:
+            give_verdict(planted.candidate)
+        else:
+            Release.objects.filter(pk=planted.candidate.pk).update(complete=False)
         response = client_with(*RIGHTS).post(page(planted.candidate), entered(NOON + timedelta(hours=1)), follow=True)
         assert [message.level_tag for message in response.context["messages"]] == ["error"]
         assert scheduled(planted.candidate) is None
-        with pytest.raises(TrainingError, match="not one that can be published by itself"):
+        with pytest.raises(TrainingError, match="cannot be scheduled"):
             schedule(Release.objects.get(pk=planted.candidate.pk), NOON + timedelta(hours=1))
 
 
@@ -162,6 +166,6 @@ class TestTheCommand:
 
     @pytest.mark.parametrize("both", [True, False])
     def test_takes_a_release_or_what_is_due(self, planted, both):
-        with pytest.raises(CommandError, match="Name a release, or say --due"):
+        with pytest.raises(CommandError, match="Give either a release or --due"):
             call_command("ecomrec_publish", *([str(planted.candidate.pk), "--due"] if both else []))
         assert shown() == planted.published

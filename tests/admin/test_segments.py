@@ -10,7 +10,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecomrec_django.admin import filters, profiles
+from ecomrec_django.admin.components import filters, segment_charts
 from ecomrec_django.models import Profile, Segment, Visitor
 
 pytestmark = pytest.mark.urls("tests.admin.urls")
@@ -62,9 +62,9 @@ class Tables(HTMLParser):
 @pytest.fixture
 def segments(db):
     return [
-        Segment.objects.create(label=0, described="Often", size=30, profile=PROFILE),
-        Segment.objects.create(label=1, described="Rarely", name="Guests", size=10, profile=OTHER),
-        Segment.objects.create(label=2, described="Like nobody", size=0, outliers=True),
+        Segment.objects.create(label=0, description="Often", size=30, profile=PROFILE),
+        Segment.objects.create(label=1, description="Rarely", name="Guests", size=10, profile=OTHER),
+        Segment.objects.create(label=2, description="Like nobody", size=0, outliers=True),
     ]
 
 
@@ -78,13 +78,13 @@ def read(client, url):
 
 def test_the_list_shows_names_sizes_and_shares_of_all(superuser_client, segments):
     rows = [row[:5] for row in read(superuser_client, LIST).rows if row]
-    assert ["Often", "", "30", "75 %", ""] in rows
-    assert ["Guests", "Rarely", "10", "25 %", ""] in rows
-    assert ["Like nobody", "", "0", "0 %", "outliers"] in rows
+    assert ["Often", "", "30", "75%", ""] in rows
+    assert ["Guests", "Rarely", "10", "25%", ""] in rows
+    assert ["Like nobody", "", "0", "0%", "outliers"] in rows
 
 
 def test_shares_of_nobody_are_no_error(superuser_client, db):
-    segment = Segment.objects.create(label=0, described="Nobody")
+    segment = Segment.objects.create(label=0, description="Nobody")
     assert superuser_client.get(page(segment)).status_code == 200
     assert superuser_client.get(LIST).status_code == 200
 
@@ -99,20 +99,22 @@ def test_features_are_written_with_names_units_and_the_ratio_that_is_drawn(super
     # Rounded, not cut: 0.08 / 0.2 is a little less than 0.4.
     for row in [
         ["Time since the last order", "20.0 days", "10.0 days", "× 2.00"],
-        ["Bought in the morning", "8.0 %", "20 %", "× 0.40"],
-        ["Bought at weekends", "0 %", "30 %", "× 0.00"],
-        ["Views for each purchase", "0.0", "0.0", "–"],
+        ["Purchases in the morning", "8.0%", "20%", "× 0.40"],
+        ["Purchases at weekends", "0%", "30%", "× 0.00"],
+        ["Views per purchase", "0.0", "0.0", "–"],
         ["Night owls", "3.00", "2.00", "× 1.50"],
     ]:
         assert row in rows
-    chart = profiles.features_chart(segments[0])
+    chart = segment_charts.features_chart(segments[0])
     assert [row.cells[-1].value for row in chart.rows] == [2.0, 0.0, pytest.approx(0.4), None, 1.5]
     assert [column.drawn for column in chart.columns] == [False, False, False, True]
 
 
 def test_only_categories_bought_more_and_often_enough_are_named(superuser_client, segments):
-    assert [(row.title, row.short) for row in profiles.aisles_chart(segments[0]).rows] == [("Grocery > Milk", "Milk")]
-    assert ["Grocery > Milk", "30 %", "10 %", "× 3.00"] in read(superuser_client, page(segments[0])).rows
+    assert [(row.title, row.short) for row in segment_charts.aisles_chart(segments[0]).rows] == [
+        ("Grocery > Milk", "Milk")
+    ]
+    assert ["Grocery > Milk", "30%", "10%", "× 3.00"] in read(superuser_client, page(segments[0])).rows
 
 
 def test_values_for_the_script_do_not_follow_the_language(superuser_client, segments):
@@ -145,10 +147,12 @@ def test_no_page_has_a_script_or_a_style_of_its_own(superuser_client, segments):
     ],
 )
 def test_a_profile_that_is_not_there_or_not_whole_is_no_error(superuser_client, db, profile):
-    segment = Segment.objects.create(label=0, described="Odd", profile=profile)
+    segment = Segment.objects.create(label=0, description="Odd", profile=profile)
     html = superuser_client.get(page(segment)).content.decode()
     assert "Odd" in html
-    assert ("Nothing is known of this segment" in html) == (not profile or profile["features"] is None)
+    assert ("No data: the last training did not find this segment" in html) == (
+        not profile or profile["features"] is None
+    )
     assert superuser_client.get(MAP).status_code == 200
 
 
@@ -167,26 +171,26 @@ def test_the_map_has_each_ratio_in_its_shade_and_largest_categories_first(superu
 
 
 def test_the_map_says_how_many_categories_it_leaves_out(superuser_client, segments, monkeypatch):
-    monkeypatch.setattr(profiles, "MAPPED", 1)
+    monkeypatch.setattr(segment_charts, "MAPPED", 1)
     html = superuser_client.get(MAP).content.decode()
     assert "Grocery &gt; Bread" in html
     assert "Fuel" not in html
-    assert "2 smaller categories are left out." in html
+    assert "2 smaller categories are not shown." in html
 
 
 @given(st.floats(1e-6, 1e6))
 def test_twice_and_half_have_equally_strong_shades(by):
-    assert profiles.shade_of(by) == -profiles.shade_of(1 / by) or math.isclose((2 * math.log2(by)) % 1, 0.5)
-    assert abs(profiles.shade_of(by)) <= profiles.SHADES
+    assert segment_charts.shade_of(by) == -segment_charts.shade_of(1 / by) or math.isclose((2 * math.log2(by)) % 1, 0.5)
+    assert abs(segment_charts.shade_of(by)) <= segment_charts.SHADES
 
 
 def test_only_the_name_can_be_changed_and_is_logged(client_with, segments):
     found = datetime(2026, 1, 1, tzinfo=UTC)
     Segment.objects.update(updated=found)
     staff = client_with("view_segment", "change_segment")
-    staff.post(page(segments[0]), {"name": "Regulars", "described": "x", "size": 5, "label": 9})
+    staff.post(page(segments[0]), {"name": "Regulars", "description": "x", "size": 5, "label": 9})
     segment = Segment.objects.get(pk=segments[0].pk)
-    assert (segment.name, segment.described, segment.size, segment.label) == ("Regulars", "Often", 30, 0)
+    assert (segment.name, segment.description, segment.size, segment.label) == ("Regulars", "Often", 30, 0)
     assert segment.updated == found
     assert segment.profile == PROFILE
     assert LogEntry.objects.get().object_repr == "Regulars"
@@ -202,7 +206,7 @@ def test_segments_are_neither_deleted_nor_renamed_without_the_right(superuser_cl
 def shoppers(segments):
     visitors = [Visitor.objects.create(key=f"{n:064d}") for n in range(6)]
     for visitor, segment in zip(visitors, [*segments[:2], *segments[:2], None], strict=False):
-        Profile.objects.create(visitor=visitor, segment=segment, past=b"", until=timezone.now())
+        Profile.objects.create(visitor=visitor, segment=segment, history=b"", until=timezone.now())
     return visitors
 
 
@@ -222,6 +226,6 @@ def test_visitors_are_shown_with_their_segment_and_filtered_by_it(superuser_clie
 
 
 def test_of_a_large_segment_the_newest_shoppers_are_listed(superuser_client, segments, shoppers, monkeypatch):
-    monkeypatch.setattr(filters, "COUNTED", 1)
+    monkeypatch.setattr(filters, "MAX_ROWS", 1)
     assert visitors(superuser_client, segment=segments[1].pk) == [shoppers[3]]
     assert visitors(superuser_client, segment=segments[1].pk, q=shoppers[1].key) == [shoppers[1]]

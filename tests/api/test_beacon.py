@@ -11,7 +11,7 @@ from ecomrec_django.models import Event, Impression, Item, Visitor
 from ecomrec_django.serving.tokens import open_block, seal_block, seal_item
 from ecomrec_django.testing import override_ecomrec
 from ecomrec_django.tracking.consent import CONSENT_COOKIE
-from ecomrec_django.tracking.tally import Reason, left_out
+from ecomrec_django.tracking.omissions import Reason, omitted_count
 from ecomrec_django.tracking.visitors import COOKIE, token_key, user_key
 
 pytestmark = pytest.mark.django_db
@@ -57,7 +57,7 @@ def rows():
     ]
 
 
-def test_a_view_on_a_page_without_cookie_is_recorded_and_its_answer_gives_the_cookie(shopper):
+def test_the_first_reported_view_sets_the_cookie(shopper):
     answer = report(shopper, view())
     assert (answer.status_code, answer.content) == (204, b"")
     event = Event.objects.get()
@@ -103,7 +103,7 @@ def test_the_same_reports_delivered_three_times_count_once(shopper, block, secon
     assert rows() == once
 
 
-def test_nobody_can_use_up_the_name_of_another_visitors_report(shopper):
+def test_report_ids_of_other_visitors_cannot_be_used_up(shopper):
     other = Client(HTTP_USER_AGENT=BROWSER)
     other.cookies[CONSENT_COOKIE] = "yes"
     report(other, view())
@@ -111,14 +111,14 @@ def test_nobody_can_use_up_the_name_of_another_visitors_report(shopper):
     assert Event.objects.count() == Visitor.objects.count() == 2
 
 
-def test_a_page_that_records_its_view_itself_and_by_the_script_counts_once(shopper, settings):
+def test_a_view_reported_twice_counts_once(shopper, settings):
     from example_shop.models import Product
 
     Product.objects.create(sku="a", title="A", price=1)
     shopper.get("/product/a/")
     report(shopper, view())
     assert Event.objects.filter(kind="view_item").count() == 1
-    assert left_out(Reason.DUPLICATE) == 1
+    assert omitted_count(Reason.DUPLICATE) == 1
 
 
 def test_a_customer_who_is_logged_in_reports_under_the_account(shopper):
@@ -139,7 +139,7 @@ def test_staff_report_nothing(shopper):
     [{"HTTP_SEC_GPC": "1"}, {"HTTP_DNT": "1"}, {"HTTP_USER_AGENT": "HeadlessChrome"}, {"HTTP_COOKIE": ""}],
     ids=str,
 )
-def test_what_is_not_a_consenting_shopper_leaves_no_trace(shopper, block, headers):
+def test_only_consenting_shoppers_are_recorded(shopper, block, headers):
     if "HTTP_COOKIE" in headers:
         shopper.cookies.clear()
     answer = report(shopper, view(), {"block": block, "seen": [1]}, **headers)
@@ -148,7 +148,7 @@ def test_what_is_not_a_consenting_shopper_leaves_no_trace(shopper, block, header
     assert rows() == [[], [], []]
 
 
-def test_nothing_is_asked_of_the_database_before_the_answer_is_out(shopper, block, django_assert_num_queries, rf):
+def test_the_beacon_makes_no_query_before_the_response(shopper, block, django_assert_num_queries, rf):
     request = rf.post(URL, {"reports": [view(), {"block": block, "seen": [1]}]}, content_type="application/json")
     from ecomrec_django.api.beacon import BeaconView
 
@@ -163,7 +163,7 @@ def test_nothing_is_asked_of_the_database_before_the_answer_is_out(shopper, bloc
         ([], "non_field_errors"),
         ({"reports": []}, "reports"),
         ({"reports": "x"}, "reports"),
-        ({"reports": [{}]}, "A report is"),
+        ({"reports": [{}]}, "A report has"),
         ({"reports": [3]}, "Expected a dictionary"),
         ({"reports": [{"view": "é"}]}, "view"),
         ({"reports": [{"view": "\ud800"}]}, "view"),
@@ -173,9 +173,9 @@ def test_nothing_is_asked_of_the_database_before_the_answer_is_out(shopper, bloc
         ({"reports": [{"view": "x:y", "time": "2020-01-01"}]}, "time"),
         ({"reports": [{"view": "x:y", "visitor": "me"}]}, "visitor"),
         ({"reports": [{"view": "x:y", "kind": "purchase"}]}, "kind"),
-        ({"reports": [{"view": "x:y", "clicked": 1}]}, "A report is"),
-        ({"reports": [{"block": "x:y"}]}, "A report is"),
-        ({"reports": [{"id": "0" * 32}]}, "A report is"),
+        ({"reports": [{"view": "x:y", "clicked": 1}]}, "A report has"),
+        ({"reports": [{"block": "x:y"}]}, "A report has"),
+        ({"reports": [{"id": "0" * 32}]}, "A report has"),
         ({"reports": [{"block": "x:y", "seen": []}]}, "seen"),
         ({"reports": [{"block": "x:y", "seen": [0]}]}, "seen"),
         ({"reports": [{"block": "x:y", "seen": list(range(1, 22))}]}, "seen"),
@@ -193,21 +193,21 @@ def test_anything_else_is_refused_with_what_was_wrong(shopper, body, named):
     assert rows() == [[], [], []]
 
 
-def test_a_place_that_the_block_does_not_have_is_refused_with_all_the_body(shopper, block):
+def test_an_invalid_position_rejects_the_whole_body(shopper, block):
     answer = report(shopper, view(), {"block": block, "clicked": 4})
-    assert (answer.status_code, answer.json()) == (400, {"reports": ["The block has no place 4."]})
+    assert (answer.status_code, answer.json()) == (400, {"reports": ["The block has no position 4."]})
     assert rows() == [[], [], []]
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"\xff\xfe", b"[" * 16000, b'{"reports": ' + b"1" * 6000 + b"}"], ids=lambda body: str(body[:5])
 )
-def test_what_is_not_json_is_refused(shopper, body):
+def test_bodies_other_than_json_are_rejected(shopper, body):
     assert shopper.post(URL, body, content_type="application/json").status_code == 400
 
 
 @pytest.mark.parametrize("charset", ["zlib", "base64", "rot13", "utf-16", "nonsense"])
-def test_no_other_encoding_is_read(shopper, charset):
+def test_other_encodings_are_rejected(shopper, charset):
     answer = shopper.generic("POST", URL, b'{"reports": []}', content_type=f"application/json; charset={charset}")
     assert answer.status_code == 400
 
@@ -223,16 +223,16 @@ def test_a_long_body_is_not_read_to_its_end(shopper):
 
 
 @pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
-def test_one_can_only_post(shopper, method):
+def test_only_post_is_allowed(shopper, method):
     assert getattr(shopper, method)(URL).status_code == 405
 
 
-def test_a_signature_that_is_not_ours_or_too_old_is_left_out_and_counted(shopper, block):
+def test_invalid_and_expired_signatures_are_counted(shopper, block):
     with time_machine.travel(timedelta(days=8)):
         old = [{"block": block, "seen": [1]}, {"block": seal_item("a"), "clicked": 1}, {"view": block}, view()]
         assert report(shopper, *old).status_code == 204
-    assert left_out(Reason.STALE) == 1
-    assert left_out(Reason.FORGED) == 2
+    assert omitted_count(Reason.STALE) == 1
+    assert omitted_count(Reason.FORGED) == 2
     assert list(Event.objects.values_list("item__external_id", flat=True)) == ["a"]
     assert not Impression.objects.exists()
 
@@ -249,7 +249,7 @@ def test_a_signature_that_is_not_ours_or_too_old_is_left_out_and_counted(shopper
     ],
     ids=str,
 )
-def test_another_site_is_refused(shopper, headers):
+def test_other_sites_are_rejected(shopper, headers):
     assert report(shopper, view(), **headers).status_code == 403
     assert not Event.objects.exists()
 

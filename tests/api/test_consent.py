@@ -26,7 +26,7 @@ def withdrawn(key):
     return Visitor.objects.filter(key=key, excluded_until=FOREVER).exists()
 
 
-def test_at_first_nobody_has_agreed_or_refused(browser):
+def test_a_new_browser_has_neither_agreed_nor_refused(browser):
     response = browser.get(URL)
     assert response.json() == {"agreed": False, "chosen": False, "signalled": False, "policy": "1"}
     assert "no-store" in response["Cache-Control"]
@@ -45,18 +45,18 @@ def test_a_signal_of_the_browser_is_told(browser):
     assert browser.get(URL, HTTP_SEC_GPC="1").json()["signalled"] is True
 
 
-def test_what_the_shops_own_rule_says_is_what_is_told(browser):
+def test_the_shops_own_consent_function_is_reported(browser):
     with override_ecomrec(CONSENT=opt_out):
         assert browser.get(URL).json()["agreed"] is True
 
 
-def test_a_guest_who_withdraws_is_learned_from_no_more_and_loses_the_cookie(browser):
+def test_a_withdrawing_guest_loses_the_cookie_and_is_excluded(browser):
     browser.cookies[COOKIE] = token = "a" * 32
     assert answer(browser, False).cookies[COOKIE].value == ""
     assert withdrawn(token_key(token))
 
 
-def test_an_account_that_withdraws_does_so_on_all_devices_and_may_agree_again(browser):
+def test_a_withdrawal_covers_all_devices_of_an_account(browser):
     user = get_user_model().objects.create_user("ada")
     browser.force_login(user)
     answer(browser, False)
@@ -72,7 +72,7 @@ def test_an_unclear_answer_changes_nothing(browser, body):
     assert not response.cookies
 
 
-def test_another_site_can_neither_ask_nor_answer(browser):
+def test_other_sites_can_neither_read_nor_set_consent(browser):
     assert answer(browser, True, HTTP_ORIGIN="https://elsewhere.example").status_code == 403
     assert browser.get(URL, HTTP_SEC_FETCH_SITE="cross-site").status_code == 403
 

@@ -1,10 +1,10 @@
-"""Why, and why not, for staff."""
+"""Why and why not, for staff."""
 
 import pytest
 from django.contrib.auth.models import Permission, User
 
 from ecomrec_django.models import Category, Item, Override, Rule, Segment, Visitor
-from ecomrec_django.serving.rulebook import forget_rulebook
+from ecomrec_django.serving.rulebook import invalidate_rulebook
 from ecomrec_django.testing import publish_offers
 from example_shop.models import Category as ShopCategory
 from example_shop.models import Product
@@ -28,7 +28,7 @@ def shop(db):
     items = {item.external_id: item for item in Item.objects.all()}
     Override.objects.create(strategy="bought_with", action="block", anchor=items["a"], offer=items["c"])
     Rule.objects.create(name="No E", action="hide", item=items["e"])
-    forget_rulebook()
+    invalidate_rulebook()
     return items
 
 
@@ -50,12 +50,12 @@ def test_every_candidate_has_its_place_or_what_keeps_it_out(shop, staff):
         ("b", 1, ""),
         ("c", None, "blocked"),
         ("d", None, "unavailable"),
-        ("e", None, "hidden by “No E”"),
+        ("e", None, "hidden_by_rule"),
         ("f", 2, ""),
         ("g", 3, ""),
         ("h", 4, ""),
     ]
-    assert block["candidates"][1]["rule_text"] == "Blocked beside this item by a merchant"
+    assert block["candidates"][1]["rule_text"] == "Blocked for this item"
 
 
 def test_a_slot_tells_which_of_its_strategies_fills_it(shop, staff):
@@ -69,18 +69,26 @@ def test_a_slot_tells_which_of_its_strategies_fills_it(shop, staff):
 @pytest.mark.parametrize(
     ("item", "why"),
     [
-        ("a", "It is the product of the page itself"),
-        ("nothing", "Not in the catalog any more, or not visible to this customer"),
-        ("z", "Not in the list: 0 orders hold both (customers: 0), and others have more that speaks for them"),
+        ("a", "It is the product on the page"),
+        ("nothing", "No longer in the catalog, or not visible to this shopper"),
+        ("z", "Not in the list: 0 orders contain both (customers: 0), and other offers have stronger evidence"),
     ],
 )
-def test_what_is_no_candidate_has_a_reason_as_well(shop, staff, item, why):
+def test_products_that_are_no_candidates_have_a_reason(shop, staff, item, why):
     Product.objects.create(sku="z", title="Z", price=1)
     Item.objects.create(external_id="z", title="Z", fingerprint="")
     (block,) = (
         staff("view_offerlist").get(URL, {"strategy": "bought_with", "item": "a", "why_not": item}).json()["blocks"]
     )
     assert block["why_not"] == why
+
+
+def test_the_product_on_the_page_is_none_whatever_the_strategy(shop, staff):
+    blocks = staff("view_offerlist").get(URL, {"slot": "product", "item": "a", "why_not": "a"}).json()["blocks"]
+    assert [(block["strategy"], block["why_not"]) for block in blocks] == [
+        ("bought_with", "It is the product on the page"),
+        ("for_you", "It is the product on the page"),
+    ]
 
 
 def test_an_upgrade_of_another_need_is_told_as_such(shop, staff):
@@ -91,11 +99,11 @@ def test_an_upgrade_of_another_need_is_told_as_such(shop, staff):
     (block,) = (
         staff("view_offerlist").get(URL, {"strategy": "upgrade_to", "item": "a", "why_not": "b"}).json()["blocks"]
     )
-    assert block["why_not"] == "It answers another need than the product of the page"
+    assert block["why_not"] == "Serves a different need from the product on the page"
 
 
 def test_a_segment_sees_what_holds_for_it_alone(shop, staff):
-    segment = Segment.objects.create(label=1, described="Campers", size=3)
+    segment = Segment.objects.create(label=1, description="Campers", size=3)
     Override.objects.create(strategy="bought_with", action="block", anchor=shop["a"], offer=shop["b"], segment=segment)
     client = staff("view_offerlist")
 
@@ -116,7 +124,7 @@ def test_a_visitor_is_looked_at_only_with_the_right_to_view_visitors(shop, staff
     assert client.get(URL, {**asked, "visitor": "nobody"}).status_code == 400
 
 
-def test_it_is_closed_to_others(shop, staff, client):
+def test_explanations_need_permission(shop, staff, client):
     asked = {"strategy": "bought_with", "item": "a"}
     assert client.get(URL, asked).status_code == 403
     assert staff("view_release").get(URL, asked).status_code == 403
@@ -134,7 +142,7 @@ def test_it_is_closed_to_others(shop, staff, client):
         {"strategy": "bought_with", "what": "?"},
     ],
 )
-def test_what_makes_no_sense_is_refused_with_a_reason(shop, staff, asked):
+def test_invalid_parameters_are_rejected_with_a_reason(shop, staff, asked):
     answer = staff("view_offerlist").get(URL, asked)
     assert answer.status_code == 400
     assert answer.json()

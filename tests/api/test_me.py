@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from ecomrec_django.learning.past import Past
+from ecomrec_django.learning.ranking.shopper_history import ShopperHistory
 from ecomrec_django.models import (
     Conversion,
     Erasure,
@@ -52,11 +52,11 @@ def plant(key: str, order: str = "o1") -> Visitor:
         visitor=visitor, item=item, anchor=item, strategy="bought_with", position=1, time=now, key=key
     )
     Conversion.objects.create(
-        event=event, impression=impression, touch="view", purchase=True, quantity=2, revenue=5, margin=1, time=now
+        event=event, impression=impression, touch="view", is_purchase=True, quantity=2, revenue=5, margin=1, time=now
     )
     GuestOrder.objects.create(visitor=visitor, order=order)
-    segment, _ = Segment.objects.get_or_create(label=1, defaults={"described": "buys in the evening"})
-    Profile.objects.create(visitor=visitor, segment=segment, past=Past.empty().packed(), until=now)
+    segment, _ = Segment.objects.get_or_create(label=1, defaults={"description": "buys in the evening"})
+    Profile.objects.create(visitor=visitor, segment=segment, history=ShopperHistory.empty().to_bytes(), until=now)
     return visitor
 
 
@@ -82,7 +82,7 @@ def read(response) -> dict:
     return json.loads(response.getvalue())
 
 
-def test_a_guest_gets_everything_that_is_stored_and_the_answer_is_kept_by_nobody():
+def test_a_guest_exports_everything_uncached():
     visitor = plant(token_key(GUEST))
     event, impression = Event.objects.get(), Impression.objects.get()
     response = guest().get(URL)
@@ -131,7 +131,7 @@ def test_a_guest_gets_everything_that_is_stored_and_the_answer_is_kept_by_nobody
     assert said["profiles"] == [{"segment": "buys in the evening", "until": profile.until.isoformat()}]
 
 
-def test_an_account_gets_what_the_session_says_whatever_the_cookie_says():
+def test_the_session_takes_precedence_over_the_cookie():
     client, user = account()
     plant(user_key(user.pk), "mine")
     plant(token_key(OTHER), "others")
@@ -143,7 +143,7 @@ def test_an_account_gets_what_the_session_says_whatever_the_cookie_says():
 
 
 @pytest.mark.parametrize("cookie", [None, "", "forged", "a" * 31, "a" * 31 + "é", "c" * 32, token_key(GUEST)])
-def test_nobody_known_gets_an_empty_export_and_erasing_is_harmless(cookie):
+def test_an_unknown_visitor_has_an_empty_export_and_erasure(cookie):
     visitor = plant(token_key(GUEST))
     before = rows(visitor)
     client = Client() if cookie is None else guest(cookie)
@@ -156,7 +156,7 @@ def test_nobody_known_gets_an_empty_export_and_erasing_is_harmless(cookie):
     assert rows(visitor) == before
 
 
-def test_no_id_or_key_in_address_body_or_header_leads_to_another_visitor():
+def test_requests_cannot_name_another_visitor():
     victim, mine = plant(token_key(OTHER), "theirs"), plant(token_key(GUEST), "mine")
     client = guest()
     names = ("visitor", "key", "id", "user", "pk", "token", COOKIE, "receipt")
@@ -173,7 +173,7 @@ def test_no_id_or_key_in_address_body_or_header_leads_to_another_visitor():
     assert not Visitor.objects.filter(pk=mine.pk).exists()
 
 
-def test_a_cookie_that_has_joined_an_account_opens_neither_the_account_nor_its_former_history():
+def test_a_merged_cookie_opens_no_history():
     """The cookie lives on where the answer that took it away was lost: who has it need not be the account's owner."""
     plant(token_key(GUEST))
     user = User.objects.create_user("anna")
@@ -184,7 +184,7 @@ def test_a_cookie_that_has_joined_an_account_opens_neither_the_account_nor_its_f
     client.delete(URL)
     assert rows(Visitor.objects.get(key=user_key(user.pk))) == 5
     # What its next user does is theirs.
-    store([Observation(Kind.VIEW_ITEM, "a", visitor=token_key(GUEST))])
+    store([Observation(kind=Kind.VIEW_ITEM, item="a", visitor=token_key(GUEST))])
     client = guest()
     assert [row["kind"] for row in read(client.get(URL))["events"]] == ["view_item"]
     client.delete(URL)
@@ -253,7 +253,7 @@ def test_the_export_names_the_receipts_of_former_erasures():
     ],
     ids=str,
 )
-def test_a_page_of_another_site_can_erase_neither_guests_nor_accounts(headers):
+def test_other_sites_cannot_erase_anyone(headers):
     visitor = plant(token_key(GUEST))
     assert guest().delete(URL, **headers).status_code == 403
     assert guest().get(URL, **headers).status_code == 403
@@ -269,7 +269,7 @@ def test_a_page_of_this_site_can():
     assert not Visitor.objects.exists()
 
 
-def test_an_account_has_to_show_the_csrf_token_even_where_the_browser_names_no_origin():
+def test_accounts_need_a_csrf_token_without_an_origin():
     client, user = account(enforce_csrf_checks=True)
     visitor = plant(user_key(user.pk))
     assert client.delete(URL).status_code == 403
@@ -279,7 +279,7 @@ def test_an_account_has_to_show_the_csrf_token_even_where_the_browser_names_no_o
     assert not Visitor.objects.exists()
 
 
-def test_too_many_questions_are_refused_and_the_refusal_is_kept_by_nobody():
+def test_throttled_responses_are_not_cached():
     cache.clear()
     client = guest()
     with override_ecomrec(THROTTLE="2/min"):
@@ -303,14 +303,14 @@ def test_a_long_history_comes_in_pages_each_row_once_and_in_order(monkeypatch):
     assert [row["session"] for row in said] == list(expected)
 
 
-def test_what_purchases_are_credited_to_comes_in_pages_of_nobody_else(monkeypatch):
+def test_conversions_of_others_are_not_exported(monkeypatch):
     visitor = plant(token_key(GUEST))
     plant(token_key(OTHER), "theirs")
     monkeypatch.setattr(export, "PAGE", 10)
     item, seen, now = Item.objects.get(), Impression.objects.get(visitor=visitor), timezone.now()
     for number in range(25):
         bought = Event.objects.create(kind="purchase", visitor=visitor, item=item, time=now, basket=f"n{number}")
-        Conversion.objects.create(event=bought, impression=seen, touch="click", purchase=True, quantity=1, time=now)
+        Conversion.objects.create(event=bought, impression=seen, touch="click", is_purchase=True, quantity=1, time=now)
     with CaptureQueriesContext(connection) as queries:
         said = read(guest().get(URL))["conversions"]
     assert [row["order"] for row in said] == ["o1", *(f"n{number}" for number in range(25))]
@@ -318,7 +318,7 @@ def test_what_purchases_are_credited_to_comes_in_pages_of_nobody_else(monkeypatc
     assert len([query for query in queries if "ecomrec_conversion" in query["sql"]]) == 7
 
 
-def test_no_more_is_read_than_was_sent(monkeypatch):
+def test_the_export_is_read_as_it_is_streamed(monkeypatch):
     """So that a heavy user's export needs no more memory than one page."""
     visitor = plant(token_key(GUEST))
     monkeypatch.setattr(export, "PAGE", 10)
@@ -336,7 +336,7 @@ def test_no_more_is_read_than_was_sent(monkeypatch):
     assert len(queries) <= 10
 
 
-def test_other_methods_are_not_answered():
+def test_other_methods_are_not_allowed():
     client = guest()
     for method in (client.post, client.put, client.patch):
         assert method(URL).status_code == 405

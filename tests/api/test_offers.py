@@ -8,15 +8,15 @@ from ecomrec_django.serving.tokens import open_block
 from ecomrec_django.testing import override_ecomrec, publish_offers
 from ecomrec_django.tracking.consent import CONSENT_COOKIE
 from ecomrec_django.tracking.visitors import COOKIE
-from tests.serving.catalogs import CartCatalog
-from tests.serving.shoppers import TOKEN, remember
+from tests.support.catalogs import CartCatalog
+from tests.support.shoppers import TOKEN, remember
 
 URL = reverse("ecomrec:bought-with")
 FOR_YOU = reverse("ecomrec:for-you")
 
 
 @pytest.fixture(autouse=True)
-def release(host):
+def release(integer_key_shop):
     return publish_offers({"bought_with": {"1": ["2", "3"]}, "for_you": {"": ["4", "5"], "Food > Milk": ["6"]}})
 
 
@@ -26,14 +26,23 @@ def test_offers_come_with_all_a_page_needs(client, release):
     assert shown[1:] == ("bought_with", release.pk, "", "1", ["2"], "")
     assert answer == {
         "strategy": "bought_with",
+        "title": "Bought together",
         "release": release.pk,
         "offers": [
             {
                 "item": "2",
-                "url": "/product/2/",
                 "title": "Title 2",
-                "price": "2.00",
+                "url": "/product/2/",
                 "image": "",
+                "price": "2.00",
+                "currency": "",
+                "price_text": "2.00",
+                "price_difference": "1.00",
+                "price_difference_text": "+1.00",
+                "brand": "",
+                "rating": None,
+                "rating_count": None,
+                "stock": 1,
                 "reason": "Often bought together",
                 "score": 1.0,
             }
@@ -94,7 +103,7 @@ def items(client, url=FOR_YOU, **query):
     return [offer["item"] for offer in client.get(url, query).json()["offers"]]
 
 
-def test_for_you_needs_no_item_and_says_what_everybody_buys_to_who_is_not_known(client, release):
+def test_for_you_offers_bestsellers_to_unknown_shoppers(client, release):
     answer = client.get(FOR_YOU, {"limit": "1"}).json()
     assert (answer["strategy"], answer["release"]) == ("for_you", release.pk)
     assert open_block(answer["token"])[1:] == ("for_you", release.pk, "", "", ["4"], "")
@@ -104,19 +113,19 @@ def test_for_you_needs_no_item_and_says_what_everybody_buys_to_who_is_not_known(
     assert items(client) == ["4", "5"]
 
 
-def test_for_you_of_a_category_is_of_that_alone(client):
+def test_for_you_can_be_limited_to_a_category(client):
     assert items(client, category="Food > Milk") == items(client, category="Food>Milk") == ["6"]
     assert items(client, category="Food > Cheese") == []
     assert items(client, category="") == ["4", "5"]
 
 
-def test_for_you_is_kept_by_no_shared_cache(client):
+def test_for_you_is_not_cached_by_shared_caches(client):
     response = client.get(FOR_YOU)
     assert "private" in response["Cache-Control"]
     assert "Cookie" in response["Vary"]
 
 
-def test_for_you_asks_who_it_is_only_of_who_agreed(client, django_assert_num_queries):
+def test_for_you_looks_up_only_consenting_shoppers(client, django_assert_num_queries):
     remember("9")
     client.cookies.load({COOKIE: TOKEN})
     with django_assert_num_queries(2):
@@ -157,5 +166,5 @@ def test_too_many_questions_are_refused(client):
 
 
 @pytest.mark.parametrize("url", [URL, FOR_YOU])
-def test_nothing_can_be_written(client, url):
+def test_endpoints_are_read_only(client, url):
     assert client.post(url, {"item": "1"}).status_code in {403, 405}

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _figures(host):
+def _figures(noon, integer_key_shop):
     today = timezone.localdate()
     DailyFigure.objects.create(
         day=today,
@@ -66,7 +66,7 @@ def test_figures_of_the_last_weeks_come_by_strategy(staff):
 
 
 @pytest.mark.parametrize("form", ["json", "csv"])
-def test_no_cache_keeps_figures(staff, form):
+def test_reports_are_not_cached(staff, form):
     assert staff.get(URL, {"form": form})["Cache-Control"] == "private, no-store"
 
 
@@ -94,20 +94,20 @@ def test_a_file_runs_nothing_in_a_spreadsheet(staff):
     [
         ({"by": "visitor"}, "by"),
         ({"since": "yesterday"}, "since"),
-        ({"since": "2001-01-01"}, "At most"),
-        ({"until": "2001-01-01"}, "lies before"),
+        ({"since": "2001-01-01"}, "at most"),
+        ({"until": "2001-01-01"}, "is before"),
         ({"segment": "x"}, "segment"),
         ({"visitor": "1"}, "visitor"),
     ],
     ids=str,
 )
-def test_what_cannot_be_asked_is_refused_by_name(staff, query, said):
+def test_invalid_parameters_are_rejected_by_name(staff, query, said):
     answer = staff.get(URL, query)
     assert answer.status_code == 400
     assert said in answer.content.decode()
 
 
-def test_only_staff_with_the_right_sees_figures(client):
+def test_reports_need_permission_to_view_figures(client):
     assert client.get(URL).status_code == 403
     user = User.objects.create_user("staff", is_staff=True)
     client.force_login(user)

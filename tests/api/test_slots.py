@@ -5,7 +5,7 @@ from ecomrec_django.testing import publish_offers
 
 
 @pytest.fixture(autouse=True)
-def _published(host):
+def _published(integer_key_shop):
     publish_offers({"bought_with": {"1": ["2", "3"]}, "for_you": {"": ["7"], "Food": ["8"]}})
 
 
@@ -30,7 +30,7 @@ def test_a_slot_that_shows_nothing_says_so(client):
     assert items(client.get("/ecomrec/api/slots/upgrade/", {"item": "1"})) == ("", [])
 
 
-def test_what_cannot_be_asked_is_refused_by_name(client):
+def test_invalid_parameters_are_rejected_by_name(client):
     assert client.get("/ecomrec/api/slots/cellar/").status_code == 404
     assert "item" in client.get("/ecomrec/api/slots/cart/", {"item": "1", "cart": "1"}).json()
     assert "limit" in client.get("/ecomrec/api/slots/cart/", {"limit": "0"}).json()

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.once]
 
 PLANT = """
 from django.contrib.auth.models import User
@@ -12,7 +12,7 @@ User.objects.create_superuser("charts", password="charts")
 features = {"recency": {"mean": 20.0, "all": 10.0}, "morning": {"mean": 0.0, "all": 0.2}}
 aisles = [{"aisle": n, "name": f"Food > C{n}", "share": 0.1 * n, "all": 0.25} for n in range(1, 5)]
 for label in range(6):
-    row = {"described": f"Shoppers number {label} of the segments", "size": 9}
+    row = {"description": f"Shoppers number {label} of the segments", "size": 9}
     row["profile"] = {"features": features, "aisles": aisles}
     Segment.objects.update_or_create(label=1000 + label, defaults=row)
 # Never the published one: the next training compares itself with that.
@@ -22,12 +22,12 @@ release.evaluation = {
         name: {"ndcg": {"mean": mean, "low": mean - 0.02, "high": mean + 0.02}}
         for name, mean in (("bought_with", 0.2), ("bought_with:popularity", 0.1))
     },
-    "signals": {"bought_with": [["chance", 0.3], ["own_share", 0.1]]},
+    "signals": {"bought_with": [["probability", 0.3], ["own_share", 0.1]]},
 }
 release.save()
 items = list(Item.objects.order_by("pk").values_list("pk", flat=True)[:40])
 places = [[place / 40, place * 7 % 40 / 40] for place in range(len(items))]
-table = {"used": "behaviour", "behaviour": {"judges": 0.3, "choosers": 0.2}}
+table = {"used": "behaviour", "behaviour": {"test": 0.3, "validation": 0.2}}
 metrics = {"quality": [[0.5, 0.2], [0.6, 0.3]], "ablation": {"for_you": table}}
 metrics["map"] = {"items": items, "places": places}
 run = TrainingRun.objects.create(status="done", kind="sequences", metrics=metrics)
@@ -102,7 +102,7 @@ def test_a_chart_follows_the_theme(visit, planted):
     assert window.page.locator("canvas").count() == 2
 
 
-def test_without_scripts_the_figures_are_there(visit, planted):
+def test_tables_show_the_figures_without_scripts(visit, planted):
     window = visit(1280, java_script_enabled=False)
     log_in(window)
     window.page.goto(planted["segment"])

@@ -31,7 +31,7 @@ def anchor(real_shop, address):
     return real_shop.ask(PRODUCT).split()
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, pytest.param(390, marks=pytest.mark.once)])
 def test_a_shopper_finds_an_offer_buys_it_and_the_shop_learns_of_it(width, visit, real_shop, anchor):
     product, category = anchor
     window = visit(width)
@@ -85,6 +85,7 @@ def test_a_shopper_finds_an_offer_buys_it_and_the_shop_learns_of_it(width, visit
     assert real_shop.ask(HISTORY.format(order=order)) == "2"
 
 
+@pytest.mark.once
 def test_a_link_to_a_cart_shows_what_goes_with_it(visit, anchor):
     product, _ = anchor
     window = visit(1280)
@@ -92,6 +93,6 @@ def test_a_link_to_a_cart_shows_what_goes_with_it(visit, anchor):
     page.goto(f"/cart/shared/?sku={product.strip('/').split('/')[-1]}")
     assert page.locator(".ecomrec-bought_with .ecomrec-offer").count() >= 1
     window.check("shared cart")
-    page.get_by_role("button", name="Put all into my cart").click()
+    page.get_by_role("button", name="Add all to my cart").click()
     page.wait_for_url("**/cart/")
     assert page.locator(".line-what > a").first.get_attribute("href") == product

@@ -7,9 +7,9 @@ import uuid
 
 import pytest
 
-from tests.processes import ROOT, wait_for
+from tests.support.processes import ROOT, wait_for
 
-pytestmark = pytest.mark.mariadb
+pytestmark = pytest.mark.server
 
 STATE = """
 from ecomrec_django.models import Publication, TrainingRun
@@ -24,7 +24,7 @@ app.send_task("ecomrec.train", kwargs={{"publish": True}}, queue={queue!r})
 
 
 def test_a_worker_trains_and_publishes_a_release(real_shop):
-    assert os.environ.get("CELERY_BROKER_URL"), "Run this by: python -m tests.services mariadb"
+    assert os.environ.get("CELERY_BROKER_URL"), "Run this by: python -m tests.services postgres"
     queue = f"ecomrec-test-{uuid.uuid4().hex}"
     last = int(real_shop.ask(STATE).split()[0])
     worker = ["-m", "celery", "-A", "example_shop", "worker", "--pool", "solo", "--loglevel", "INFO", "--queues", queue]
@@ -32,7 +32,7 @@ def test_a_worker_trains_and_publishes_a_release(real_shop):
         subprocess.run(
             [sys.executable, "-c", SEND.format(queue=queue)], cwd=ROOT, env=real_shop.environment, check=True
         )
-        wait_for(lambda: "succeeded" in log.read_text() or "raised" in log.read_text(), log, seconds=180)
+        wait_for(lambda: "succeeded" in log.read_text() or "raised" in log.read_text(), log)
         said = log.read_text()
     run, status, shown = real_shop.ask(STATE).split()
     assert int(run) > last, said

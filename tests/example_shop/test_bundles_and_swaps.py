@@ -26,7 +26,9 @@ def _products():
     publish_offers(
         {
             "bought_with": {"A": ["B", "D"]},
-            "upgrade_to": {"A": [Offer("B", 1.0, Reason.UPGRADE, 0, (1.5, 1.05, 1.8, 0.9, 3))]},
+            "upgrade_to": {
+                "A": [Offer(item="B", score=1.0, reason=Reason.UPGRADE, aisle=0, evidence=(1.5, 1.05, 1.8, 0.9, 3))]
+            },
         }
     )
 
@@ -48,7 +50,7 @@ def test_a_product_page_offers_all_together_with_their_price(client):
     assert page.count('type="hidden" name="sku" value="D"') == 2
 
 
-def test_all_go_into_the_cart_and_are_recorded_each(client):
+def test_a_bundle_is_added_to_the_cart_and_recorded(client):
     client.cookies["ecomrec_consent"] = "yes"
     put(client, B=2)
     answer = client.post(
@@ -58,18 +60,18 @@ def test_all_go_into_the_cart_and_are_recorded_each(client):
         headers={"User-Agent": BROWSER},
     )
     assert cart(client) == {"B": 3, "A": 1}
-    assert "2 products went into your cart." in answer.content.decode()
+    assert "2 products added to your cart." in answer.content.decode()
     added = Event.objects.filter(kind="add_to_cart").values_list("item__external_id", flat=True)
     assert {"A", "B"} <= set(added)
 
 
-def test_what_cannot_be_ordered_is_named_and_the_others_go_in(client):
+def test_unavailable_products_of_a_bundle_are_named(client):
     answer = client.post(reverse("cart-add-all"), {"sku": ["C", "A", "unheard of"]}, follow=True).content.decode()
     assert cart(client) == {"A": 1}
     assert "“Product C” cannot be ordered" in answer
-    assert "1 product went into your cart." in answer
+    assert "1 product added to your cart." in answer
     answer = client.post(reverse("cart-add-all"), {"sku": ["unheard of"]}, follow=True).content.decode()
-    assert "could not be put into your cart" in answer
+    assert "could not be added to your cart" in answer
     assert client.get(reverse("cart-add-all")).status_code == 405
 
 
@@ -130,7 +132,7 @@ def test_a_swap_is_recorded_as_a_removal_and_an_addition(client):
     assert recorded == [("add_to_cart", "A", 3), ("remove_from_cart", "A", 3), ("add_to_cart", "B", 3)]
 
 
-def test_what_finds_no_room_in_a_full_cart_is_not_said_to_be_in_it(client):
+def test_a_full_cart_reports_what_it_did_not_accept(client):
     session = client.session
     session[SESSION_KEY] = {"A": MOST_PIECES, **{f"other {number}": 1 for number in range(MOST_LINES - 1)}}
     session.save()
@@ -146,11 +148,18 @@ def test_forms_of_other_sites_are_refused(name):
     assert Client(enforce_csrf_checks=True).post(reverse(name), {"sku": "A", "for": "B"}).status_code == 403
 
 
-def test_only_the_first_five_lines_are_asked_for_an_upgrade(client):
+def test_only_the_first_five_lines_show_upgrades(client):
     Product.objects.bulk_create(Product(sku=f"L{n}", title=f"Line {n}", price=2) for n in range(8))
     Product.objects.bulk_create(Product(sku=f"U{n}", title=f"Better {n}", price=3) for n in range(8))
     upgrade = (1.5, 1.05, 1.8, 0.9, 3)
-    publish_offers({"upgrade_to": {f"L{n}": [Offer(f"U{n}", 1.0, Reason.UPGRADE, 0, upgrade)] for n in range(8)}})
+    publish_offers(
+        {
+            "upgrade_to": {
+                f"L{n}": [Offer(item=f"U{n}", score=1.0, reason=Reason.UPGRADE, aisle=0, evidence=upgrade)]
+                for n in range(8)
+            }
+        }
+    )
     counts = []
     for lines in (range(5), range(5, 8)):
         put(client, **{f"L{n}": 1 for n in lines})

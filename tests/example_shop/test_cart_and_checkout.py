@@ -42,6 +42,12 @@ def test_adding_returns_to_our_own_pages_only(client, milk):
     assert (own.url, foreign.url) == (milk.get_absolute_url(), reverse("cart"))
 
 
+@pytest.mark.parametrize("name", ["cart-add", "cart-add-all", "cart-take", "cart-swap"])
+def test_a_sku_that_cannot_be_one_adds_nothing(client, name):
+    assert client.post(reverse(name), {"sku": "\0", "for": "\0"}).status_code == 302
+    assert client.get(reverse("cart-shared"), {"sku": "\0"}).status_code == 200
+
+
 def test_a_deleted_product_leaves_the_cart_page_whole(client, milk, bread):
     client.post(reverse("cart-add"), {"sku": milk.sku})
     milk.delete()
@@ -81,7 +87,7 @@ def test_a_price_that_rose_meanwhile_is_not_charged(cart, milk):
         place_order(cart, user=None, total=cart.total, **ADDRESS)
 
 
-def test_another_total_than_the_one_shown_is_refused(client, milk):
+def test_an_order_with_a_changed_total_is_rejected(client, milk):
     client.post(reverse("cart-add"), {"sku": milk.sku})
     page = client.post(reverse("checkout"), {**ADDRESS, "total": "0.01"}, follow=True).content.decode()
     assert "Prices have changed" in page

@@ -25,7 +25,7 @@ def acts():
 
 
 @pytest.mark.parametrize("answer", ["yes", "no"])
-def test_a_visitor_is_asked_until_there_is_an_answer_and_returns_to_the_page(client, milk, answer):
+def test_the_consent_banner_stays_until_it_is_answered(client, milk, answer):
     assert ASKED in client.get(milk.get_absolute_url()).content.decode()
     response = client.post(reverse("consent"), {"agree": answer, "next": milk.get_absolute_url()})
     assert response.url == milk.get_absolute_url()
@@ -41,17 +41,17 @@ def test_an_answer_leads_to_no_other_site(client):
 @pytest.mark.parametrize("signal", [{"HTTP_SEC_GPC": "1"}, {"HTTP_DNT": "1"}], ids=str)
 def test_a_visitor_whose_browser_has_answered_is_not_asked(client, signal):
     assert ASKED not in client.get("/", **signal).content.decode()
-    assert "asks us not to follow you" in client.get(reverse("privacy"), **signal).content.decode()
+    assert "asks us not to track you" in client.get(reverse("privacy"), **signal).content.decode()
 
 
-def test_one_may_change_ones_mind(client):
+def test_consent_can_be_changed(client):
     page = reverse("privacy")
     assert "I agree" in client.get(page).content.decode()
     client.post(reverse("consent"), {"agree": "yes"})
-    assert "I no longer agree" in client.get(page).content.decode()
+    assert "Withdraw consent" in client.get(page).content.decode()
 
 
-def test_what_goes_into_the_cart_and_out_of_it_is_said_to_the_recommendations(shopper, milk):
+def test_cart_changes_are_tracked(shopper, milk):
     sync()
     shopper.post(reverse("cart-add"), {"sku": milk.sku, "quantity": 2})
     shopper.post(reverse("cart-update"), {"sku": milk.sku, "quantity": 5})
@@ -66,14 +66,14 @@ def test_what_goes_into_the_cart_and_out_of_it_is_said_to_the_recommendations(sh
     ]
 
 
-def test_what_is_not_in_the_cart_cannot_be_changed_there(shopper, milk):
+def test_products_outside_the_cart_cannot_be_changed(shopper, milk):
     shopper.post(reverse("cart-update"), {"sku": "no such", "quantity": 3})
     assert "Your cart is empty" in shopper.get(reverse("cart")).content.decode()
     assert acts() == []
 
 
 @pytest.mark.parametrize("name", ["home", "search", "cart", "login", "signup", "privacy"])
-def test_no_page_has_scripts_or_styles_inside(client, milk, name):
+def test_pages_have_no_inline_scripts_or_styles(client, milk, name):
     page = client.get(reverse(name)).content.decode() + client.get(milk.get_absolute_url()).content.decode()
     assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", page))
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", page)

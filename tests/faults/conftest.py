@@ -18,4 +18,5 @@ def database_url(port: int | None = None) -> str:
     if connection.vendor == "sqlite":
         return f"sqlite:///{given['NAME']}"
     account = f"{given['USER']}:{quote(given['PASSWORD'])}"
-    return f"mysql://{account}@{given['HOST']}:{port or given['PORT'] or 3306}/{given['NAME']}"
+    scheme = "postgres" if connection.vendor == "postgresql" else connection.vendor
+    return f"{scheme}://{account}@{given['HOST']}:{port or given['PORT']}/{given['NAME']}"

@@ -6,10 +6,10 @@ __all__ = ["application"]
 
 
 def be_busy() -> None:
+    from ecomrec_django.tracking.omissions import Reason, count_omitted
     from ecomrec_django.tracking.sinks import sink
-    from ecomrec_django.tracking.tally import Reason, leave_out
 
-    leave_out(Reason.BURST, 7)
+    count_omitted(Reason.BURST, 7)
     sink()
 
 

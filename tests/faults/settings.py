@@ -19,7 +19,7 @@ MIDDLEWARE = [
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 ECOMREC = {
     **ECOMREC,
-    "CATALOG": "tests.tracking.catalogs.PromptCatalog",
+    "CATALOG": "tests.support.tracking_catalogs.PromptCatalog",
     "TRACK_VIEWS": {"page": "sku"},
     "SINK": os.environ.get("SHOP_SINK", "ecomrec_django.tracking.sinks.DatabaseSink"),
     "REDIS": os.environ.get("SHOP_REDIS"),

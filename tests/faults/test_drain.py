@@ -15,17 +15,17 @@ from ecomrec_django.models import Arm, Erasure, Event, Experiment, Exposure, Hel
 from ecomrec_django.tasks import drain_task
 from ecomrec_django.tracking import drain as module
 from ecomrec_django.tracking.drain import GROUP, drain
-from ecomrec_django.tracking.observation import Exposed, Observation
+from ecomrec_django.tracking.observation import ArmExposure, Observation
+from ecomrec_django.tracking.omissions import Reason, omitted_count
 from ecomrec_django.tracking.redis_sink import FIELD, STREAM, RedisSink
 from ecomrec_django.tracking.sinks import DatabaseSink
-from ecomrec_django.tracking.tally import Reason, left_out
-from tests.processes import ROOT
+from tests.support.processes import ROOT, wait_for
 
-from .at_once import at_once
+from ..support.breakable_services import Cable, environment, redis
+from ..support.threads import SECONDS, at_once
 from .conftest import database_url
-from .parts import Cable, environment, redis, wait_until
 
-pytestmark = pytest.mark.mariadb
+pytestmark = pytest.mark.server
 SINK = "ecomrec_django.tracking.redis_sink.RedisSink"
 
 
@@ -39,7 +39,7 @@ def queue(database, settings, tmp_path):
 
 
 def seen(number: int, **more) -> Observation:
-    return Observation(Kind.VIEW_ITEM, "a", visitor=f"{number:064x}", **more)
+    return Observation(kind=Kind.VIEW_ITEM, item="a", visitor=f"{number:064x}", **more)
 
 
 def fill(client, observations) -> None:
@@ -61,7 +61,7 @@ def draining(client, database):
         process.wait()
 
 
-def test_what_the_sink_writes_is_drained_once_and_leaves_redis(queue):
+def test_events_are_drained_once_and_removed_from_redis(queue):
     RedisSink().write([seen(n) for n in range(7)])
     assert not Event.objects.exists()
     assert drain_task() == {"entries": 7, "unreadable": 0, "spoilt": 0}
@@ -71,10 +71,12 @@ def test_what_the_sink_writes_is_drained_once_and_leaves_redis(queue):
     assert drain(once=True).entries == 0
 
 
-def test_that_somebody_took_part_in_an_experiment_comes_through_redis_too(queue):
+def test_exposures_pass_through_redis(queue):
     experiment = Experiment.objects.create(name="first", slot="product", status="running")
     arm = Arm.objects.create(experiment=experiment, name="a")
-    took_part = Observation(Kind.VIEW_ITEM_LIST, "", visitor=f"{1:064x}", exposed=Exposed(arm.pk, 0, 0.45))
+    took_part = Observation(
+        kind=Kind.VIEW_ITEM_LIST, item="", visitor=f"{1:064x}", exposure=ArmExposure(arm.pk, 0, 0.45)
+    )
     RedisSink().write([took_part, seen(1)])
     assert drain_task() == {"entries": 2, "unreadable": 0, "spoilt": 0}
     assert list(Exposure.objects.values_list("arm", "propensity")) == [(arm.pk, 0.45)]
@@ -87,15 +89,23 @@ def test_redis_holds_nobody_but_as_a_keyed_hash(queue):
     assert Observation.from_json(fields[FIELD]).visitor == f"{5:064x}"
 
 
-def test_a_worker_killed_in_the_middle_leaves_every_event_exactly_once(queue, database, monkeypatch):
+def stopped_within_a_batch(process, queue):
+    """Stops the worker if it has stored some batches and holds another one; else it goes on."""
+    process.send_signal(signal.SIGSTOP)
+    if Event.objects.exists() and queue.xpending(STREAM, GROUP)["pending"] > 0:
+        return True
+    process.send_signal(signal.SIGCONT)
+    return False
+
+
+def test_a_killed_worker_stores_every_event_exactly_once(queue, database, monkeypatch):
     fill(queue, [seen(n) for n in range(6000)])
     with draining(queue, database) as process:
-        wait_until(Event.objects.exists)
+        wait_for(lambda: stopped_within_a_batch(process, queue))
         process.send_signal(signal.SIGKILL)
         process.wait()
     half = Event.objects.count()
     assert 0 < half < 6000
-    assert queue.xpending(STREAM, GROUP)["pending"] > 0
     monkeypatch.setattr(module, "ABANDONED_SECONDS", 0.0)
     drain(once=True)
     assert Event.objects.count() == 6000
@@ -106,24 +116,24 @@ def test_a_worker_killed_in_the_middle_leaves_every_event_exactly_once(queue, da
 def test_a_worker_told_to_stop_finishes_what_it_holds(queue, database):
     fill(queue, [seen(n) for n in range(3000)])
     with draining(queue, database) as process:
-        wait_until(Event.objects.exists)
+        wait_for(Event.objects.exists)
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(SECONDS) == 0
     assert queue.xpending(STREAM, GROUP)["pending"] == 0
     assert Event.objects.count() + queue.xlen(STREAM) == 3000
 
 
-def test_while_the_database_is_away_events_wait_in_redis(queue, database):
+def test_events_wait_in_redis_while_the_database_is_down(queue, database):
     cable = Cable(("127.0.0.1", int(database.rsplit(":", 1)[1].split("/")[0])))
     with draining(queue, database_url(cable.port)):
         fill(queue, [seen(1)])
-        wait_until(lambda: Event.objects.count() == 1)
+        wait_for(lambda: Event.objects.count() == 1)
         cable.cut()
         fill(queue, [seen(n) for n in range(2, 30)])
-        wait_until(lambda: queue.xpending(STREAM, GROUP)["pending"] > 0)
+        wait_for(lambda: queue.xpending(STREAM, GROUP)["pending"] > 0)
         cable.mend()
-        wait_until(lambda: Event.objects.count() == 29)
-        wait_until(lambda: queue.xlen(STREAM) == 0)
+        wait_for(lambda: Event.objects.count() == 29)
+        wait_for(lambda: queue.xlen(STREAM) == 0)
     cable.cut()
     assert not Omission.objects.filter(reason="lost").exists()
 
@@ -136,7 +146,7 @@ def test_draining_once_says_that_the_database_does_not_take_it(queue, monkeypatc
 
     fill(queue, [seen(1)])
     monkeypatch.setattr(module, "store", store)
-    with pytest.raises(CommandError, match="wait in Redis"):
+    with pytest.raises(CommandError, match="waiting in Redis"):
         call_command("ecomrec_drain", once=True)
     monkeypatch.undo()
     monkeypatch.setattr(module, "ABANDONED_SECONDS", 0.0)
@@ -157,15 +167,15 @@ def test_an_entry_that_makes_no_sense_is_counted_and_blocks_nothing(queue):
     fill(queue, [seen(2)])
     assert drain(once=True).unreadable == 5
     assert Event.objects.count() == 2
-    assert left_out(Reason.LOST) == 5
+    assert omitted_count(Reason.LOST) == 5
     assert queue.xlen(STREAM) == 0
 
 
-def test_one_event_that_no_database_can_hold_does_not_take_its_batch_along(queue):
-    fill(queue, [*(seen(n) for n in range(50)), Observation(Kind.VIEW_ITEM, "\ud800", visitor="f" * 64)])
+def test_an_invalid_event_does_not_lose_its_batch(queue):
+    fill(queue, [*(seen(n) for n in range(50)), Observation(kind=Kind.VIEW_ITEM, item="\ud800", visitor="f" * 64)])
     assert drain(once=True).spoilt == 1
     assert Event.objects.count() == 50
-    assert left_out(Reason.LOST) == 1
+    assert omitted_count(Reason.LOST) == 1
 
 
 def test_a_full_redis_can_be_drained(queue, monkeypatch):
@@ -184,26 +194,26 @@ def test_a_full_redis_can_be_drained(queue, monkeypatch):
 @pytest.mark.parametrize("kind", [Kind.VIEW_ITEM, Kind.ADD_TO_CART])
 @pytest.mark.parametrize("item", ["a", "not-in-the-catalog"])
 def test_the_same_observation_by_three_ways_is_stored_once(queue, kind, item):
-    one = Observation(kind, item, visitor="e" * 64)
+    one = Observation(kind=kind, item=item, visitor="e" * 64)
     sink = RedisSink()
     sink.write([one])
     sink.write([one])
     DatabaseSink().write([one])
     drain(once=True)
     assert Event.objects.count() + HeldEvent.objects.count() == 1
-    assert left_out(Reason.DUPLICATE) == 2
+    assert omitted_count(Reason.DUPLICATE) == 2
 
 
-def test_what_a_forgotten_person_did_before_does_not_come_back_from_the_queue(queue):
+def test_events_of_erased_visitors_are_not_drained(queue):
     now = datetime.now(UTC)
     Erasure.objects.create(key=f"{1:064x}", time=now - timedelta(minutes=5))
     fill(queue, [seen(1, time=now - timedelta(minutes=10)), seen(2), seen(1, time=now)])
     drain(once=True)
     assert sorted(Event.objects.values_list("visitor__key", flat=True)) == [f"{1:064x}", f"{2:064x}"]
-    assert left_out(Reason.ERASED) == 1
+    assert omitted_count(Reason.ERASED) == 1
 
 
-def test_two_workers_that_start_at_once_share_the_work(queue):
+def test_workers_that_start_together_share_the_work(queue):
     for turn in range(5):
         queue.flushall()
         fill(queue, [seen(n + 1000 * turn) for n in range(1000)])

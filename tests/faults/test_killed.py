@@ -8,13 +8,17 @@ import sys
 import numpy as np
 import pytest
 
-from tests.processes import ROOT, ShopProcess, own_database, wait_for
+from tests.support.processes import ROOT, ShopProcess, own_database, wait_for
 
-ROUTES = "from tests.route_shop import RouteShop; RouteShop(customers=80)"
+ROUTES = "from tests.support.route_shop import RouteShop; RouteShop(customers=80)"
 DRAWN = """
-from tests.drawn import DrawnShop
-from tests.looks import buy_together
+from tests.support.images import DrawnShop
+from tests.support.image_vectors import buy_together
+from django.db.models import F
+from example_shop.models import Product
 DrawnShop(60)
+# A block shows one product of a title.
+Product.objects.update(title=F("sku"))
 buy_together("p0", "p1", "p2", "p3", "p4")
 """
 RUNS = """
@@ -46,7 +50,7 @@ def kill_after_a_round(shop: ShopProcess, command: str, kind: str) -> None:
             [sys.executable, "manage.py", command], cwd=ROOT, env=shop.environment, stdout=out, stderr=out
         )
     try:
-        wait_for(lambda: unfinished(shop, kind) or process.poll() is not None, log, 120)
+        wait_for(lambda: unfinished(shop, kind) or process.poll() is not None, log)
     finally:
         process.kill()
     assert process.wait() == -9, log.read_text()
@@ -56,12 +60,16 @@ def unfinished(shop: ShopProcess, kind: str) -> list[str]:
     return [path.name for path in (shop.folder / "ecomrec" / kind / "unfinished").glob("*.npz")]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
-    ("setup", "command", "kind"), [(ROUTES, "ecomrec_sequences", "sequences"), (DRAWN, "ecomrec_pictures", "pictures")]
+    ("setup", "command", "kind"),
+    [
+        (ROUTES, "ecomrec_sequences", "sequences"),
+        (DRAWN, "ecomrec_pictures", "pictures"),
+    ],
+    ids=["sequences", "pictures"],
 )
-def test_the_next_run_goes_on_to_the_same_network_and_the_release_is_served_all_the_while(
-    killed_shop, setup, command, kind
-):
+def test_a_resumed_training_makes_the_same_network(killed_shop, setup, command, kind):
     shop = killed_shop
     shop.ask(setup)
     shop.manage("ecomrec_sync")

@@ -6,10 +6,12 @@ from collections import Counter
 import pytest
 
 from ecomrec_django.models import Event, Omission
-from ecomrec_django.tracking.orders import import_purchases
+from ecomrec_django.tracking.importers.orders import import_purchases
 from example_shop.models import Order
 
-from .parts import BOT, GUNICORN, PRELOADED, THREADS, UVICORN, environment, serving, wait_until
+from ..support.breakable_services import BOT, GUNICORN, PRELOADED, THREADS, UVICORN, environment, serving
+from ..support.processes import wait_for
+from ..support.threads import SECONDS
 
 
 def counted(reason: str) -> int:
@@ -44,15 +46,15 @@ class Crowd:
 
     def wait(self):
         for thread in self._threads:
-            thread.join(30)
+            thread.join(SECONDS)
 
 
 @pytest.mark.parametrize("kind", [GUNICORN, THREADS, UVICORN], ids=["gunicorn", "gunicorn-threads", "uvicorn"])
 def test_whatever_was_answered_before_the_end_is_stored_or_counted(kind, database, tmp_path, settings):
-    settings.ECOMREC = {**settings.ECOMREC, "CATALOG": "tests.tracking.catalogs.PromptCatalog"}
+    settings.ECOMREC = {**settings.ECOMREC, "CATALOG": "tests.support.tracking_catalogs.PromptCatalog"}
     with serving(kind, environment(database), tmp_path) as server:
         crowd = Crowd(server)
-        wait_until(crowd.enough, server.log)
+        wait_for(crowd.enough, server.log)
         server.stop()
         crowd.wait()
     views = Event.objects.filter(kind="view_item").count() + counted("lost")
@@ -65,7 +67,7 @@ def test_whatever_was_answered_before_the_end_is_stored_or_counted(kind, databas
     assert crowd.answered["order"] <= len(bought) <= crowd.asked["order"]
 
 
-def test_forked_workers_record_and_count_nothing_of_their_parent_twice(database, tmp_path):
+def test_forked_workers_do_not_count_their_parents_events(database, tmp_path):
     with serving(PRELOADED, environment(database), tmp_path) as server:
         for _ in range(12):
             assert server.get("/page/a/")[0] == 200

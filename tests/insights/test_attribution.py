@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ecomrec_django.insights.attribution import attribute, last_touch
-from ecomrec_django.insights.daily import measure
+from ecomrec_django.insights.daily_figures import measure
 from ecomrec_django.models import Checkpoint, Conversion, DailyTotal, Event, Impression, Item, Visitor
 from ecomrec_django.testing import override_ecomrec
 
@@ -17,7 +17,7 @@ NOON = datetime(2026, 6, 10, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def _items(shop, time_machine):
+def _items(planted_shop, time_machine):
     time_machine.move_to(NOON)
     Item.objects.bulk_create(Item(external_id=name, title=name, cost=cost) for name, cost in (("a", None), ("b", 3)))
 
@@ -69,7 +69,7 @@ def test_a_purchase_is_credited_to_the_last_click_before_it():
     assert credits() == [(last.pk, "click", 2, Decimal(20), Decimal(20))]
 
 
-def test_without_a_click_it_is_credited_to_the_last_view_within_a_day():
+def test_without_a_click_the_last_view_within_a_day_is_credited():
     show(days=0.9)
     last = show(days=0.5)
     happen()
@@ -116,7 +116,7 @@ def test_an_add_to_cart_is_credited_without_revenue():
     happen("add_to_cart", price="0")
     attribute()
     assert credits() == [(shown.pk, "view", 2, 0, 0)]
-    assert not Conversion.objects.get().purchase
+    assert not Conversion.objects.get().is_purchase
 
 
 def test_a_refund_takes_back_its_part_and_a_full_one_all():
@@ -132,7 +132,18 @@ def test_a_refund_takes_back_its_part_and_a_full_one_all():
     assert credits()[0][2:] == (0, Decimal(0), Decimal(0))
 
 
-def test_what_was_given_back_before_it_was_looked_at_counts_as_well():
+def test_revenue_of_what_is_sold_by_weight_is_exact():
+    seen = show(days=0.5)
+    happen(quantity=Decimal("0.350"), price="9.99")
+    measure()
+    assert credits() == [(seen.pk, "view", Decimal("0.35"), Decimal("3.50"), Decimal("3.50"))]
+    happen(kind="refund", quantity=Decimal("0.1"), price="9.99")
+    measure()
+    assert credits() == [(seen.pk, "view", Decimal("0.25"), Decimal("2.50"), Decimal("2.50"))]
+    assert DailyTotal.objects.get().revenue == Decimal("2.50")
+
+
+def test_refunds_before_the_first_attribution_count():
     show()
     happen(quantity=3)
     happen("refund", quantity=1)
@@ -152,7 +163,7 @@ def test_looking_again_changes_nothing():
     assert list(Conversion.objects.values_list()) == before
 
 
-def test_an_offer_seen_before_a_login_is_found_once_the_histories_have_joined(time_machine):
+def test_offers_seen_before_a_login_are_credited(time_machine):
     show(days=0.3, who="cookie")
     happen(who="account")
     assert attribute().credited == 0
@@ -231,7 +242,7 @@ def test_a_plain_walk_through_each_history_finds_the_same(acts):
     assert {one.event_id: (one.impression_id, one.touch) for one in Conversion.objects.all()} == expected
 
 
-def test_of_two_clicks_at_one_moment_the_later_impression_counts():
+def test_simultaneous_clicks_credit_the_later_impression():
     hour = timedelta(hours=1)
     both = [(1, NOON - hour, NOON), (2, NOON - hour, NOON)]
     assert last_touch(NOON, both, 7 * 24 * hour, 24 * hour) == (2, "click")

@@ -37,7 +37,7 @@ def test_days_add_up_by_strategy_the_greatest_revenue_first():
 
 
 def test_every_dimension_has_names_that_people_know():
-    segment = Segment.objects.create(label=1, described="gourmets")
+    segment = Segment.objects.create(label=1, description="gourmets")
     experiment = Experiment.objects.create(name="first", slot="product")
     arm = Arm.objects.create(experiment=experiment, name="b")
     figure(0, segment=segment.pk, arm=str(arm.pk), slot="product", release=3, impressions=2)
@@ -54,14 +54,14 @@ def test_every_dimension_has_names_that_people_know():
 @pytest.mark.parametrize(
     ("by", "only", "said"),
     [
-        ("price", {}, "“by” is one of"),
+        ("price", {}, "“by” must be one of"),
         ("day", {"day": "2026-06-01"}, "day"),
         ("day", {"visitor": "1"}, "visitor"),
         ("day", {"segment": "x"}, "segment"),
         ("day", {"release": "9" * 30}, "release"),
     ],
 )
-def test_what_cannot_be_reported_is_named(by, only, said):
+def test_invalid_reports_are_rejected_by_name(by, only, said):
     with pytest.raises(DataError, match=said):
         report(FIRST, FIRST, by, only)
 
@@ -69,7 +69,7 @@ def test_what_cannot_be_reported_is_named(by, only, said):
 def test_a_period_runs_forward_and_is_no_longer_than_two_years():
     assert period(FIRST, FIRST) == (FIRST, FIRST)
     assert latest(7, FIRST) == (date(2026, 5, 26), FIRST)
-    for until, said in ((FIRST - timedelta(days=1), "lies before"), (FIRST + timedelta(days=731), "At most 731")):
+    for until, said in ((FIRST - timedelta(days=1), "is before"), (FIRST + timedelta(days=731), "at most 731")):
         with pytest.raises(DataError, match=said):
             period(FIRST, until)
 

@@ -7,7 +7,7 @@ import pytest
 
 from ecomrec_django.errors import DataError
 from ecomrec_django.learning.interactions import KINDS, IdMap, Interactions
-from tests.learning.histories import history
+from tests.support.histories import history
 
 ITEMS = IdMap.of(np.array([30, 10, 20, 10]))
 

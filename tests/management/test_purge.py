@@ -23,17 +23,17 @@ def purge(capsys, people):
     return purge
 
 
-def test_what_is_older_than_so_many_days_goes(purge):
+def test_older_rows_are_purged(purge):
     said = purge("--older-than", "10")
-    assert said.startswith("Removed what is from before")
+    assert said.startswith("Removed data from before")
     assert "11 events, 0 impressions, 0 held events" in said
-    assert "11 rows of the history files" in said
+    assert "11 rows of history files" in said
     assert Event.objects.count() == 1
 
 
 def test_a_dry_run_says_so_and_removes_nothing(purge):
     said = purge("--older-than", "10", "--dry-run")
-    assert said.startswith("Would remove what is from before")
+    assert said.startswith("Would remove data from before")
     assert "11 events" in said
     assert Event.objects.count() == 12
     assert horizon() is None

@@ -12,8 +12,8 @@ from tests.hosts.models import IntegerProduct
 @pytest.fixture
 def run(settings, db, tmp_path, capsys):
     settings.ECOMREC = {
-        "CATALOG": "tests.serving.catalogs.CartCatalog",
-        "STRATEGIES": {"bought_with": "tests.serving.catalogs.Any"},
+        "CATALOG": "tests.support.catalogs.CartCatalog",
+        "STRATEGIES": {"bought_with": "tests.support.catalogs.Any"},
     }
     IntegerProduct.objects.bulk_create(IntegerProduct(pk=n, title=f"Title {n}", price=n) for n in range(1, 7))
     publish_offers({"bought_with": {"1": ["3", "2", "4"], "5": ["4"]}})
@@ -33,7 +33,7 @@ def run(settings, db, tmp_path, capsys):
 HEADER = "request,strategy,items,visitor,limit\n"
 
 
-def test_offers_come_in_the_order_of_the_requests_and_ranked_from_one(run):
+def test_offers_follow_the_order_of_requests(run):
     assert run(HEADER + "z,bought-with,1,,2\na,bought_with,5,anna,\n") == [
         ("z", "1", "3"),
         ("z", "2", "2"),
@@ -54,7 +54,7 @@ def test_the_shop_is_asked_as_on_a_page(run):
     assert run(HEADER + "r,bought_with,1,,1\n") == [("r", "1", "2")]
 
 
-def test_no_items_and_no_sound_offers_yield_no_rows(run):
+def test_requests_without_offers_yield_no_rows(run):
     assert run(HEADER + "r,bought_with,,,\ns,bought_with,6,,\n") == []
 
 
@@ -69,10 +69,31 @@ def test_refused_rows_are_named_by_line_and_the_others_are_done(run, capsys):
 
 
 def test_the_terminal_names_the_first_of_many_refused_rows(run, capsys):
-    run(HEADER + "".join(f"{n},nonsense,1,,\n" for n in range(30)))
+    run(HEADER + "".join(f"{n},nonsense,1,,\n" for n in range(30)) + "d,bought_with,5,,\n")
     said = capsys.readouterr().err
     assert said.count("Unknown strategy") == 20
     assert "… and 10 more" in said
+
+
+def test_a_file_whose_rows_are_all_refused_fails(run):
+    with pytest.raises(CommandError, match=r"All rows were rejected, .*: Unknown strategy"):
+        run(HEADER + "a,nonsense,1,,\n")
+
+
+def test_a_quote_that_is_never_closed_costs_its_own_row(run):
+    rows = [f"{chr(34) if n == 2 else ''}r{n},bought_with,5,," for n in range(50)]
+    assert [request for request, *_ in run(HEADER + "\n".join(rows))] == [f"r{n}" for n in range(50) if n != 2]
+    assert '4,,"a quotation mark opens a cell' in (run.folder / "offers.rejects.csv").read_text()
+
+
+def test_the_requests_are_read_in_the_encoding_that_is_told(run):
+    text = HEADER + "Ж,bought_with,5,,\n"
+    path, out = run.folder / "told.csv", run.folder / "told-offers.csv"
+    path.write_text(text.replace(",", ";"), encoding="cp1251")
+    with pytest.raises(CommandError, match="--encoding"):
+        call_command("ecomrec_recommend", requests=path, output=out)
+    call_command("ecomrec_recommend", requests=path, output=out, encoding="cp1251")
+    assert out.read_text(encoding="utf-8").splitlines()[1].startswith("Ж,1,4")
 
 
 def test_a_large_basket_is_answered_whole(run):
@@ -82,7 +103,7 @@ def test_a_large_basket_is_answered_whole(run):
 
 def test_a_missing_column_stops_the_command_and_keeps_the_old_output(run):
     (run.folder / "offers.csv").write_text("old")
-    with pytest.raises(CommandError, match="lacks the columns strategy, items"):
+    with pytest.raises(CommandError, match="has no column strategy, items"):
         run("request\nr\n")
     assert (run.folder / "offers.csv").read_text() == "old"
     assert sorted(path.name for path in run.folder.iterdir()) == ["offers.csv", "requests.csv"]
@@ -95,7 +116,7 @@ def test_the_files_may_be_read_by_whom_the_folders_owner_lets(run):
     assert len(modes) == 1
 
 
-@pytest.mark.usefixtures("small_shop")
+@pytest.mark.usefixtures("trained_shop")
 def test_a_real_shop_is_answered_with_what_its_pages_show(tmp_path, rf):
     Product.objects.filter(sku="tent-storm").update(stock=0)
     (tmp_path / "requests.csv").write_text(

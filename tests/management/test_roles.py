@@ -6,7 +6,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from ecomrec_django.models import Override, Publication
-from tests.lists import list_of, release
+from tests.support.releases import list_of, release
 
 pytestmark = pytest.mark.django_db
 
@@ -35,12 +35,12 @@ def said(capsys) -> list[str]:
     return capsys.readouterr().out.splitlines()
 
 
-def test_a_group_is_made_for_each_role_and_told(said):
+def test_a_group_is_created_for_each_role(said):
     assert sorted(Group.objects.values_list("name", flat=True)) == sorted(f"Recommendations: {n}" for n in NAMES)
-    assert said == [f"Recommendations: {name}: {len(rights(name))} rights (new)" for name in NAMES]
+    assert said == [f"Recommendations: {name}: {len(rights(name))} permissions (new)" for name in NAMES]
 
 
-def test_roles_have_the_rights_that_they_are_named_for():
+def test_roles_have_the_permissions_of_their_name():
     assert all(right.startswith("view_") for right in rights("viewer"))
     assert {"view_release", "view_offerlist", "view_decision", "view_dailyfigure"} <= rights("viewer")
     assert rights("viewer") < rights("reviewer") < rights("publisher")
@@ -57,7 +57,7 @@ def test_roles_have_the_rights_that_they_are_named_for():
         assert not rights(name) & {"view_visitor", "view_event", "view_impression", "overrule_refusal"}
 
 
-def test_all_rights_are_of_our_own_models():
+def test_roles_only_have_permissions_of_this_package():
     assert set(Permission.objects.filter(group__isnull=False).values_list("content_type__app_label", flat=True)) == {
         "ecomrec"
     }
@@ -71,7 +71,7 @@ def test_running_it_twice_changes_nothing(capsys):
     assert "(new)" not in capsys.readouterr().out
 
 
-def test_other_rights_of_a_group_stay_and_missing_ones_come_back():
+def test_other_permissions_stay_and_missing_ones_are_added():
     foreign = Permission.objects.get(codename="view_product")
     ours = Permission.objects.get(codename="overrule_refusal")
     group("reviewer").permissions.add(foreign, ours)
@@ -85,7 +85,7 @@ def test_other_rights_of_a_group_stay_and_missing_ones_come_back():
 
 def test_a_reviewer_pins_but_does_not_publish_and_a_publisher_does_both():
     published, candidate = release({"a": "b c"}), release({"a": "c"})
-    Publication.objects.create(pk=1, release=published)
+    Publication.objects.create(pk=Publication.CURRENT, release=published)
     pin = f"/admin/ecomrec/offerlist/{list_of(published, 'a').pk}/override/"
     publish = f"/admin/ecomrec/release/{candidate.pk}/publish/"
     done = []

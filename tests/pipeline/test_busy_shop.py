@@ -1,6 +1,6 @@
 """A shop goes on being used while what it has is read: two processes write to one database."""
 
-from tests.processes import ShopProcess, own_database
+from tests.support.processes import ShopProcess, own_database
 
 READ_AND_WRITE = """
 import threading
@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 from ecomrec_django.catalog import sync
 from ecomrec_django.models import Event, Item
-from ecomrec_django.tracking import orders, reviews
+from ecomrec_django.tracking.importers import orders, reviews
 from example_shop import recommendations
 from example_shop.models import Order, OrderLine, Product, Review
 
@@ -47,7 +47,7 @@ print(Item.objects.count(), *kinds, Group.objects.count() > 15)
 """
 
 
-def test_what_others_write_meanwhile_stops_no_import(tmp_path):
+def test_concurrent_writes_do_not_stop_an_import(tmp_path):
     with own_database(tmp_path) as url:
         shop = ShopProcess(tmp_path, url)
         shop.manage("migrate", "--verbosity", "0")

@@ -3,14 +3,14 @@
 import pytest
 
 from ecomrec_django.models import Visitor
-from ecomrec_django.pipeline.train import visitors_table
+from ecomrec_django.pipeline.dataset import visitors_table
 from ecomrec_django.tracking.consent import exclude
 from ecomrec_django.tracking.visitors import FOREVER, VisitorIds, merge, token_key, user_key
 
 pytestmark = pytest.mark.django_db
 
 
-def test_only_visitors_who_need_it_are_told_of():
+def test_only_excluded_and_merged_visitors_are_listed():
     VisitorIds().resolve([token_key("quiet"), token_key("guest"), token_key("gone")])
     exclude(token_key("gone"))
     assert merge("guest", 7)
@@ -22,7 +22,7 @@ def test_only_visitors_who_need_it_are_told_of():
     }
 
 
-def test_what_joined_an_account_goes_with_its_withdrawal():
+def test_a_withdrawal_covers_merged_cookies():
     VisitorIds().resolve([token_key("guest")])
     assert merge("guest", 7)
     exclude(user_key(7))
@@ -30,7 +30,7 @@ def test_what_joined_an_account_goes_with_its_withdrawal():
     assert visitors_table().num_rows == 2
 
 
-def test_a_cookie_that_outlived_its_login_withdraws_for_its_next_user_not_for_the_account():
+def test_a_merged_cookie_withdraws_only_for_its_next_user():
     VisitorIds().resolve([token_key("guest")])
     assert merge("guest", 7)
     exclude(token_key("guest"))
@@ -38,4 +38,4 @@ def test_a_cookie_that_outlived_its_login_withdraws_for_its_next_user_not_for_th
     account = Visitor.objects.get(key=user_key(7))
     assert told.pop(account.pk) is None
     assert list(told.values()) == [FOREVER]
-    assert VisitorIds().known([token_key("guest")])[token_key("guest")].withdrawn
+    assert VisitorIds().known([token_key("guest")])[token_key("guest")].is_withdrawn

@@ -8,14 +8,15 @@ import pyarrow.parquet as pq
 import pytest
 from django.utils import timezone
 
+from ecomrec_django.artifacts import history_folder
 from ecomrec_django.catalog.adapter import ReviewLine
-from ecomrec_django.learning.past import Past
+from ecomrec_django.history.export import export_history
+from ecomrec_django.learning.ranking.shopper_history import ShopperHistory
 from ecomrec_django.models import Checkpoint, Event, HeldEvent, Impression, Item, Profile, Visitor
-from ecomrec_django.pipeline.history import export_history, folder
-from ecomrec_django.tracking.orders import import_purchases, join_guest
-from ecomrec_django.tracking.reviews import import_reviews
+from ecomrec_django.tracking.importers.orders import import_purchases, join_guest
+from ecomrec_django.tracking.importers.reviews import import_reviews
 from ecomrec_django.tracking.visitors import merge, token_key, user_key
-from tests.planted import facts, line
+from tests.support.planted_shop import facts, line
 
 ANNA, BEN, CLEO = user_key("1"), user_key("2"), token_key("c" * 32)
 COOKIE = "a" * 32
@@ -25,14 +26,15 @@ JANUARY, MARCH, JUNE = (datetime(2017, month, 1, 12, tzinfo=UTC) for month in (1
 def history() -> list[tuple]:
     """The rows of all files, by event."""
     return sorted(
-        tuple(row.values()) for path in folder().glob("*/*.parquet") for row in pq.read_table(path).to_pylist()
+        tuple(row.values()) for path in history_folder().glob("*/*.parquet") for row in pq.read_table(path).to_pylist()
     )
 
 
 def files() -> dict[str, tuple[bytes, int]]:
     """What each file holds, and when it was written."""
     return {
-        f"{path.parent.name}/{path.name}": (path.read_bytes(), path.stat().st_mtime_ns) for path in folder().glob("*/*")
+        f"{path.parent.name}/{path.name}": (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in history_folder().glob("*/*")
     }
 
 
@@ -59,13 +61,13 @@ def everything_again() -> None:
 
 
 @pytest.fixture
-def people(shop, db, monkeypatch):
+def people(planted_shop, db, monkeypatch):
     """Anna bought in January and March and has looked around, in a browser that joined her account; Ben bought in March
     and June; Cleo, a guest, looked around and ordered in March. All of it is in the history files."""
     for name in "ab":
         Item.objects.create(external_id=name, title=f"Title {name}", fingerprint="")
-    shop.facts = [facts("a"), facts("b")]
-    shop.lines = [
+    planted_shop.facts = [facts("a"), facts("b")]
+    planted_shop.lines = [
         line(1, "a", order="o1", user="1", time=JANUARY),
         line(2, "b", order="o1", user="1", time=JANUARY),
         line(3, "a", order="o2", user="1", time=MARCH, refunded=1),
@@ -73,8 +75,11 @@ def people(shop, db, monkeypatch):
         line(5, "b", order="o4", user="2", time=JUNE),
         line(6, "b", order="o5", user=None, time=MARCH),
     ]
-    written = [ReviewLine("1", "1", "a", 5.0, MARCH), ReviewLine("2", "2", "a", 4.0, MARCH)]
-    monkeypatch.setattr(shop, "reviews", lambda self, since: iter(written), raising=False)
+    written = [
+        ReviewLine(review="1", user="1", item="a", rating=5.0, time=MARCH),
+        ReviewLine(review="2", user="2", item="a", rating=4.0, time=MARCH),
+    ]
+    monkeypatch.setattr(planted_shop, "reviews", lambda self, since: iter(written), raising=False)
     view(token_key(COOKIE), "b")
     view(CLEO)
     import_purchases()
@@ -89,6 +94,6 @@ def people(shop, db, monkeypatch):
         now = timezone.now() - timedelta(minutes=5)
         HeldEvent.objects.create(visitor=visitor, external_id="x", kind="view_item", time=now, key=f"seen:{number}")
         Impression.objects.create(visitor=visitor, item=item, strategy="s", position=1, time=now, key=f"i{number}")
-        Profile.objects.create(visitor=visitor, past=Past.empty().packed(), until=JUNE)
+        Profile.objects.create(visitor=visitor, history=ShopperHistory.empty().to_bytes(), until=JUNE)
     export_history()
-    return shop
+    return planted_shop

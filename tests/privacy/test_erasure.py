@@ -5,7 +5,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from ecomrec_django.artifacts import history_folder
 from ecomrec_django.errors import TrainingError
+from ecomrec_django.history import removal
+from ecomrec_django.history.export import export_history, rebuild_history
+from ecomrec_django.locks import exclusive
 from ecomrec_django.models import (
     Checkpoint,
     Conversion,
@@ -19,33 +23,32 @@ from ecomrec_django.models import (
     Profile,
     Visitor,
 )
-from ecomrec_django.pipeline import history as history_module
-from ecomrec_django.pipeline.history import export_history, rebuild_history
-from ecomrec_django.pipeline.lock import only_one
 from ecomrec_django.privacy import erasure as erasing
 from ecomrec_django.privacy.erasure import PLACES, erase, finish_erasures
 from ecomrec_django.privacy.export import SECTIONS
 from ecomrec_django.tasks import finish_erasures_task, run_training
 from ecomrec_django.tracking.consent import exclude
-from ecomrec_django.tracking.event_files import import_events
+from ecomrec_django.tracking.importers.delimited import DelimitedTable
+from ecomrec_django.tracking.importers.files import import_events
+from ecomrec_django.tracking.importers.formats.spec import EVENTS
+from ecomrec_django.tracking.importers.orders import import_purchases
 from ecomrec_django.tracking.intake import store
 from ecomrec_django.tracking.observation import Observation
-from ecomrec_django.tracking.orders import import_purchases
-from ecomrec_django.tracking.tally import Reason, left_out
+from ecomrec_django.tracking.omissions import Reason, omitted_count
 from ecomrec_django.tracking.visitors import FOREVER, merge, token_key
-from tests.planted import line
-from tests.threads import raised_in_a_thread
+from tests.support.planted_shop import line
+from tests.support.threads import raised_in_a_thread
 
 from .conftest import ANNA, BEN, CLEO, COOKIE, everything_again, files, history, kept, view
 
 pytestmark = pytest.mark.django_db
 
 
-def test_the_receipt_says_what_was_removed_and_the_history_waits_for_a_worker(people):
+def test_the_receipt_counts_removed_rows(people):
     pks = sorted(Visitor.objects.filter(key__in=[ANNA, token_key(COOKIE)]).values_list("pk", flat=True))
     receipt = erase([ANNA])
     # Three purchases, a refund, a review, and a view of the cookie that joined.
-    assert receipt.removed == {
+    assert receipt.removed_rows == {
         "events": 6,
         "held_events": 1,
         "impressions": 1,
@@ -54,19 +57,19 @@ def test_the_receipt_says_what_was_removed_and_the_history_waits_for_a_worker(pe
         "profiles": 1,
         "visitors": 2,
     }
-    assert (receipt.pending, receipt.completed) == (pks, None)
+    assert (receipt.pending_visitors, receipt.completed) == (pks, None)
     assert receipt.key == ANNA
     assert any(row[1] in pks for row in history())
 
     assert finish_erasures() == 1
     receipt.refresh_from_db()
-    assert receipt.removed["history"] == 6
-    assert receipt.pending == []
+    assert receipt.removed_rows["history"] == 6
+    assert receipt.pending_visitors == []
     assert receipt.completed is not None
     assert not any(row[1] in pks for row in history())
 
 
-def test_nothing_of_the_person_is_left_and_nothing_of_the_others_is_touched(people):
+def test_erasure_removes_one_person_only(people):
     others = kept(BEN), kept(CLEO)
     rows, before = history(), files()
     gone = set(Event.objects.filter(visitor__key=ANNA).values_list("pk", flat=True))
@@ -94,14 +97,14 @@ def test_the_next_export_finds_files_checkpoint_and_table_in_agreement(people):
     assert [row for row in history() if row[8] != "o5"] == pieces
 
 
-def test_a_guests_order_that_was_exported_before_it_was_theirs_leaves_the_history(people):
+def test_guest_orders_exported_earlier_are_erased(people):
     Event.objects.filter(key="purchase:6").update(visitor=None)
     rebuild_history()
     import_purchases()
     assert Event.objects.get(key="purchase:6").visitor.key == CLEO
     assert [row[1] for row in history() if row[8] == "o5"] == [0]
     receipt = erase([CLEO])
-    assert receipt.removed == {
+    assert receipt.removed_rows == {
         "events": 2,
         "held_events": 1,
         "impressions": 1,
@@ -112,7 +115,7 @@ def test_a_guests_order_that_was_exported_before_it_was_theirs_leaves_the_histor
     }
     finish_erasures()
     receipt.refresh_from_db()
-    assert receipt.removed["history"] == 2
+    assert receipt.removed_rows["history"] == 2
     assert not [row for row in history() if row[8] == "o5"]
     export_history()
     assert not [row for row in history() if row[8] == "o5"]
@@ -136,22 +139,22 @@ def test_a_file_of_events_does_not_bring_the_history_back(people, tmp_path, djan
         f"event,visitor,item,time\nview_item,anna,a,2017-03-01\nview_item,{COOKIE},a,2017-03-01\n"
         f"view_item,ben,a,2017-03-01\nview_item,anna,a,{soon}\n"
     )
-    before = left_out(Reason.ERASED)
-    with open(tmp_path / "events.csv", newline="") as file:
-        report = import_events(file, reject=lambda *row: pytest.fail(str(row)))
-    assert (report.created, report.left_out, report.unwanted) == (2, 2, 2)
-    assert left_out(Reason.ERASED) == before + 2
+    before = omitted_count(Reason.ERASED)
+    table = DelimitedTable(tmp_path / "events.csv")
+    report = import_events(table, EVENTS, reject=lambda *row: pytest.fail(str(row)))
+    assert (report.created, report.barred) == (2, 2)
+    assert omitted_count(Reason.ERASED) == before + 2
     assert not Visitor.objects.filter(key=token_key(COOKIE)).exists()
 
 
-def test_what_waited_in_a_queue_does_not_bring_the_history_back(people):
-    seen = [Observation(Kind.VIEW_ITEM, "a", visitor=key) for key in (ANNA, token_key(COOKIE), BEN)]
+def test_queued_events_do_not_restore_erased_history(people):
+    seen = [Observation(kind=Kind.VIEW_ITEM, item="a", visitor=key) for key in (ANNA, token_key(COOKIE), BEN)]
     erase([ANNA])
     events = Event.objects.filter(visitor__key=BEN).count()
     store(seen)
     assert Event.objects.filter(visitor__key=BEN).count() == events + 1
     assert not Event.objects.filter(visitor__key__in=[ANNA, token_key(COOKIE)]).exists()
-    store([Observation(Kind.VIEW_ITEM, "a", visitor=ANNA)])
+    store([Observation(kind=Kind.VIEW_ITEM, item="a", visitor=ANNA)])
     assert Event.objects.get(visitor__key=ANNA).item.external_id == "a"
 
 
@@ -165,17 +168,17 @@ def test_new_orders_after_the_erasure_are_imported(people):
     assert Event.objects.get(key="purchase:8").visitor is None
 
 
-def test_who_was_never_seen_gets_a_receipt_so_that_their_orders_stay_out(shop):
+def test_erasing_an_unknown_account_excludes_its_orders(planted_shop):
     receipt = erase([ANNA])
-    assert sum(receipt.removed.values()) == 0
+    assert sum(receipt.removed_rows.values()) == 0
     assert receipt.completed is not None
-    shop.lines = [line(1, "a", user="1"), line(2, "a", user="2")]
+    planted_shop.lines = [line(1, "a", user="1"), line(2, "a", user="2")]
     import_purchases()
     assert [event.key for event in Event.objects.all()] == ["purchase:2"]
 
 
-def test_somebody_forgotten_while_an_import_runs_does_not_come_in_with_its_next_lines(shop, monkeypatch):
-    monkeypatch.setattr("ecomrec_django.tracking.orders.CHUNK", 1)
+def test_an_erasure_during_an_import_excludes_later_lines(planted_shop, monkeypatch):
+    monkeypatch.setattr("ecomrec_django.tracking.importers.orders.CHUNK", 1)
 
     def lines():
         yield line(1, "a", user="1")
@@ -183,7 +186,7 @@ def test_somebody_forgotten_while_an_import_runs_does_not_come_in_with_its_next_
         erase([ANNA])
         yield line(3, "a", user="1")
 
-    shop.lines = lines()
+    planted_shop.lines = lines()
     import_purchases()
     assert [event.key for event in Event.objects.all()] == ["purchase:2"]
 
@@ -193,7 +196,7 @@ def test_somebody_forgotten_while_an_import_runs_does_not_come_in_with_its_next_
 def test_a_crash_in_the_middle_can_be_repeated(people, monkeypatch, key, crash):
     """Whichever step breaks, the next erasure, or a worker alone, brings it to its end, and the receipts add up."""
     before = sum(model.objects.filter(visitor__key=key).count() for model in PLACES.values())
-    monkeypatch.setattr(erasing, "LOOKUP", 1)
+    monkeypatch.setattr(erasing, "MAX_LOOKUP_IDS", 1)
     steps = iter(range(100))
     counting = erasing._count
 
@@ -213,17 +216,17 @@ def test_a_crash_in_the_middle_can_be_repeated(people, monkeypatch, key, crash):
     finish_erasures()
     assert not Visitor.objects.filter(key=key).exists()
     receipts = Erasure.objects.filter(key=key)
-    assert sum(receipt.removed[place] for receipt in receipts for place in PLACES) == before
+    assert sum(receipt.removed_rows[place] for receipt in receipts for place in PLACES) == before
     assert not receipts.filter(completed=None).exists()
-    assert sum(receipt.removed["history"] for receipt in receipts) == {ANNA: 6, CLEO: 2}[key]
+    assert sum(receipt.removed_rows["history"] for receipt in receipts) == {ANNA: 6, CLEO: 2}[key]
     assert export_history().rebuilt == ""
 
 
-@pytest.mark.parametrize("place", ["_rewritten", "_move_to"])
+@pytest.mark.parametrize("place", ["_rewrite", "move_checkpoint"])
 def test_a_crash_while_the_files_are_rewritten_heals(people, monkeypatch, place):
     receipt = erase([ANNA])
     with monkeypatch.context() as patch:
-        patch.setattr(history_module, place, lambda *args: 1 / 0)
+        patch.setattr(removal, place, lambda *args: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             finish_erasures()
     receipt.refresh_from_db()
@@ -232,14 +235,14 @@ def test_a_crash_while_the_files_are_rewritten_heals(people, monkeypatch, place)
     receipt.refresh_from_db()
     assert receipt.completed is not None
     # Renamed files with an old checkpoint are a disagreement, for which the history is rebuilt.
-    assert bool(export_history().rebuilt) == (place == "_move_to")
+    assert bool(export_history().rebuilt) == (place == "move_checkpoint")
     assert len(history()) == Event.objects.count()
     assert not [name for name in files() if name.endswith(".part")]
 
 
 def test_a_damaged_file_does_not_keep_anybody_from_being_forgotten(people):
     receipt = erase([ANNA])
-    next(history_module.folder().glob("2017-06/*")).write_bytes(b"not parquet at all")
+    next(history_folder().glob("2017-06/*")).write_bytes(b"not parquet at all")
     finish_erasures()
     receipt.refresh_from_db()
     assert receipt.completed is not None
@@ -262,24 +265,24 @@ def test_files_are_left_alone_while_a_training_runs(people):
     """Another process cannot rewrite them; the receipt stays pending until the next training."""
     receipt = erase([ANNA])
     before = files()
-    with only_one():
+    with exclusive():
         assert isinstance(raised_in_a_thread(finish_erasures), TrainingError)
     assert files() == before
     receipt.refresh_from_db()
     assert receipt.completed is None
 
 
-def test_several_erasures_are_finished_at_once_each_with_its_own_count(people):
+def test_several_erasures_are_finished_together(people):
     receipts = [erase([key]) for key in (ANNA, BEN, CLEO)]
     assert finish_erasures_task() == 3
     for receipt in receipts:
         receipt.refresh_from_db()
-    assert [receipt.removed["history"] for receipt in receipts] == [6, 3, 2]
+    assert [receipt.removed_rows["history"] for receipt in receipts] == [6, 3, 2]
     assert history() == []
     assert export_history().rebuilt == ""
 
 
-def test_nothing_to_finish_rewrites_nothing(people):
+def test_without_pending_erasures_no_file_is_rewritten(people):
     before = files()
     assert finish_erasures() == 0
     assert files() == before
@@ -299,8 +302,8 @@ def test_a_cookie_that_joins_while_its_account_is_erased_goes_too(people, monkey
     late_pk = Visitor.objects.get(key=token_key(late)).pk
     receipt = erase([ANNA])
     assert not Visitor.objects.filter(key__in=[ANNA, token_key(late)]).exists()
-    assert late_pk in receipt.pending
-    assert receipt.removed["visitors"] == 3
+    assert late_pk in receipt.pending_visitors
+    assert receipt.removed_rows["visitors"] == 3
     assert Erasure.objects.filter(key=token_key(late)).exists()
 
 
@@ -310,7 +313,7 @@ def test_a_withdrawal_of_consent_outlives_the_erasure(people):
     visitor = Visitor.objects.get(key=ANNA)
     assert visitor.excluded_until == FOREVER
     assert not Event.objects.filter(visitor=visitor).exists()
-    store([Observation(Kind.VIEW_ITEM, "a", visitor=ANNA)])
+    store([Observation(kind=Kind.VIEW_ITEM, item="a", visitor=ANNA)])
     assert not Event.objects.filter(visitor=visitor).exists()
     finish_erasures()
     assert Visitor.objects.filter(pk=visitor.pk).exists()
@@ -321,9 +324,9 @@ def test_many_rows_go_in_chunks_of_bounded_size(people, monkeypatch):
     Event.objects.bulk_create(
         Event(kind="view_item", item=item, visitor=visitor, time=timezone.now()) for _ in range(250)
     )
-    monkeypatch.setattr(erasing, "LOOKUP", 100)
+    monkeypatch.setattr(erasing, "MAX_LOOKUP_IDS", 100)
     with CaptureQueriesContext(connection) as queries:
-        assert erase([ANNA]).removed["events"] == 256
+        assert erase([ANNA]).removed_rows["events"] == 256
     deletes = [
         query["sql"] for query in queries if query["sql"].startswith("DELETE") and "ecomrec_event" in query["sql"]
     ]

@@ -65,7 +65,7 @@ def artifacts() -> bytes:
     return b"\n".join(found)
 
 
-def test_neither_address_nor_browser_nor_name_is_kept_anywhere(caplog, django_capture_on_commit_callbacks):
+def test_addresses_browsers_and_names_are_stored_nowhere(caplog, django_capture_on_commit_callbacks):
     caplog.set_level(logging.DEBUG)
     shelf = Category.objects.create(name="Mugs", slug="mugs")
     for sku in "abc":

@@ -5,7 +5,10 @@ import pytest
 from django.utils import timezone
 
 from ecomrec_django.errors import DataError, TrainingError
-from ecomrec_django.learning.past import PURCHASE, Past
+from ecomrec_django.history.export import export_history, rebuild_history
+from ecomrec_django.learning.interactions import DAY
+from ecomrec_django.learning.ranking.shopper_history import PURCHASE, ShopperHistory
+from ecomrec_django.locks import exclusive
 from ecomrec_django.models import (
     Checkpoint,
     Erasure,
@@ -17,17 +20,17 @@ from ecomrec_django.models import (
     Profile,
     Visitor,
 )
-from ecomrec_django.pipeline.history import export_history, rebuild_history
-from ecomrec_django.pipeline.lock import only_one
 from ecomrec_django.privacy import retention
 from ecomrec_django.privacy.erasure import erase
 from ecomrec_django.privacy.retention import days_ago, horizon, purge, would_purge
 from ecomrec_django.tasks import purge_task
 from ecomrec_django.tracking.consent import exclude
-from ecomrec_django.tracking.event_files import import_events
+from ecomrec_django.tracking.importers.delimited import DelimitedTable
+from ecomrec_django.tracking.importers.files import import_events
+from ecomrec_django.tracking.importers.formats.spec import EVENTS
 from ecomrec_django.tracking.visitors import token_key
-from tests.planted import line
-from tests.threads import raised_in_a_thread
+from tests.support.planted_shop import line
+from tests.support.threads import raised_in_a_thread
 
 from .conftest import ANNA, BEN, CLEO, COOKIE, everything_again, files, history, view
 
@@ -50,22 +53,22 @@ def old(people):
 
 
 def test_profiles_lose_what_is_older_at_once(old):
-    days = np.array([BORDER.timestamp() / 86_400 - 30, SPRING.timestamp() / 86_400])
-    past = Past.of(np.array([7, 8]), np.array([PURCHASE] * 2), days, np.array([0, 1]), np.full(2, np.nan))
+    days = np.array([BORDER.timestamp() / DAY - 30, SPRING.timestamp() / DAY])
+    past = ShopperHistory.of(np.array([7, 8]), np.array([PURCHASE] * 2), days, np.array([0, 1]), np.full(2, np.nan))
     visitor = Visitor.objects.get(key=BEN)
     profile, _ = Profile.objects.update_or_create(
-        visitor=visitor, defaults={"past": past.packed(), "until": timezone.now()}
+        visitor=visitor, defaults={"history": past.to_bytes(), "until": timezone.now()}
     )
     purge(BORDER)
     profile.refresh_from_db()
-    assert Past.unpacked(bytes(profile.past)).item.tolist() == [8]
+    assert ShopperHistory.from_bytes(bytes(profile.history)).item.tolist() == [8]
 
 
-def test_what_is_older_goes_from_the_database_and_the_history_and_the_rest_stays(old):
+def test_older_rows_leave_database_and_history(old):
     newer = [row for row in history() if row[7] >= BORDER]
     before = files()
     report = purge(BORDER)
-    assert (report.events, report.impressions, report.held_events, report.left_out) == (10, 3, 1, 1)
+    assert (report.events, report.impressions, report.held_events, report.omissions) == (10, 3, 1, 1)
     assert report.history == 10
     assert not Event.objects.filter(time__lt=BORDER).exists()
     assert sorted(Event.objects.values_list("time", flat=True)) == [SPRING, datetime(2017, 6, 1, 12, tzinfo=UTC)]
@@ -84,7 +87,7 @@ def test_the_next_export_finds_files_checkpoint_and_table_in_agreement(old):
     assert history() == pieces
 
 
-def test_visitors_of_whom_nothing_is_left_go_with_those_who_joined_them(old):
+def test_visitors_without_data_are_removed(old):
     HeldEvent.objects.all().delete()
     visitors = Visitor.objects.filter(key__in=[ANNA, token_key(COOKIE)])
     assert visitors.count() == 2
@@ -103,7 +106,7 @@ def test_a_guest_whose_order_is_not_imported_yet_keeps_it(old):
     assert not GuestOrder.objects.exists()
 
 
-def test_who_withdrew_consent_stays_withdrawn(old):
+def test_withdrawals_survive_a_purge(old):
     exclude(ANNA)
     HeldEvent.objects.all().delete()
     purge(BORDER)
@@ -117,9 +120,9 @@ def test_imports_and_files_do_not_bring_old_rows_back(old, tmp_path):
     assert list(Event.objects.order_by("pk").values_list()) == rows
     rows = ["event,visitor,item,time", "view_item,dora,a,2017-03-09", "view_item,,a,2017-03-11"]
     (tmp_path / "events.csv").write_text("\n".join(rows))
-    with open(tmp_path / "events.csv", newline="") as file:
-        report = import_events(file, reject=lambda *row: pytest.fail(str(row)))
-    assert (report.created, report.left_out, report.unwanted) == (1, 1, 1)
+    table = DelimitedTable(tmp_path / "events.csv")
+    report = import_events(table, EVENTS, reject=lambda *row: pytest.fail(str(row)))
+    assert (report.created, report.barred) == (1, 1)
     assert not Visitor.objects.filter(key=token_key("dora")).exists()
     old.lines = [*old.lines, line(9, "a", user="9", time=SPRING)]
     everything_again()
@@ -152,7 +155,7 @@ def test_a_dry_run_says_exactly_what_then_goes_and_removes_nothing(old):
 
 
 def test_a_purge_in_small_chunks_that_broke_off_is_ended_by_the_next(old, monkeypatch):
-    monkeypatch.setattr(retention, "CHUNK", 2)
+    monkeypatch.setattr(retention, "CHUNK_ROWS", 2)
     seen = []
 
     def breaking(done, total):
@@ -171,12 +174,12 @@ def test_a_purge_in_small_chunks_that_broke_off_is_ended_by_the_next(old, monkey
     assert export_history().rebuilt == ""
 
 
-def test_an_empty_shop_has_nothing_to_purge(shop):
+def test_an_empty_shop_has_nothing_to_purge(planted_shop):
     assert purge(BORDER) == retention.PurgeReport()
 
 
 def test_nothing_is_purged_while_a_training_runs(old):
-    with only_one():
+    with exclusive():
         assert isinstance(raised_in_a_thread(purge, BORDER), TrainingError)
     assert horizon() is None
     assert Event.objects.filter(time__lt=BORDER).exists()

@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecomrec_django.serving.beside import Beside
+from ecomrec_django.learning.amounts import Amount
+from ecomrec_django.serving.anchor_product import AnchorProduct
 from ecomrec_django.serving.comparison import MOST_CHANGES, compare
-from ecomrec_django.serving.reasons import LONGEST_REASON, upgrade_sentence
+from ecomrec_django.serving.guard import EligibleOffer
+from ecomrec_django.serving.upgrade_reasons import LONGEST_REASON, amount_text, upgrade_sentence
 from ecomrec_django.strategies.base import Offer, Reason
 from tests.hosts.models import IntegerProduct
 
-from .catalogs import CartCatalog
+from ..support.catalogs import CartCatalog
 
 
 def said(anchor, offer):
@@ -64,7 +66,7 @@ def test_gains_come_first_and_no_more_than_three():
 
 
 @pytest.mark.parametrize("value", ["\ud800", "\x00", "\u202ered", 10**5000], ids=["half", "null", "turned", "huge"])
-def test_what_no_page_can_show_is_left_out(value):
+def test_unprintable_values_are_ignored(value):
     assert said({"colour": "red"}, {"colour": value}) == []
 
 
@@ -81,7 +83,7 @@ ATTRIBUTES = st.dictionaries(st.text(max_size=20) | st.integers(), VALUES, max_s
 
 
 @given(ATTRIBUTES, ATTRIBUTES)
-def test_nothing_that_a_shop_holds_raises(anchor, offer):
+def test_comparing_any_attributes_never_raises(anchor, offer):
     assert len(compare(anchor, offer)) <= MOST_CHANGES
     assert compare(anchor, anchor) == []
 
@@ -122,17 +124,20 @@ def reason(own, price, ours, theirs, stars=(None, None)):
     beside.specs, product.specs = ours, theirs
     beside.stars, product.stars = stars
     catalog = SpecCatalog()
-    offer = Offer("2", 1.0, Reason.UPGRADE, 0, ())
-    return upgrade_sentence(catalog, offer, product, price, Beside.of(catalog, None, beside))
-
-
-def test_the_reason_of_an_upgrade_says_what_it_has_more_and_how_much_dearer_it_is_now():
-    assert reason(50, 59, {"volume": "60 L"}, {"volume": "80 L", "rain cover": "yes"}) == (
-        "+ rain cover, +20 L, 18 % more"
+    offer = Offer(item="2", score=1.0, reason=Reason.UPGRADE, aisle=0, evidence=())
+    return upgrade_sentence(
+        catalog, None, EligibleOffer(offer, product, price), AnchorProduct.of(catalog, None, beside)
     )
-    assert reason(50, 59, {}, {}) == ""
+
+
+def test_upgrade_reasons_state_gains_and_the_current_price_difference():
+    assert reason(50, 59, {"volume": "60 L"}, {"volume": "80 L", "rain cover": "yes"}) == (
+        "80 L instead of 60 L (12% less for the same amount), + rain cover, +9.00"
+    )
+    assert reason(50, 59, {"battery": "4000 mAh"}, {"battery": "5000 mAh"}) == "+1000 mAh, +9.00"
+    assert reason(50, 59, {}, {}) == "For the same use, +9.00"
     assert reason(50, None, {"volume": "60 L"}, {"volume": "80 L"}) == ""
-    assert reason(50, 50, {"volume": "60 L"}, {"volume": "80 L"}) == "+20 L"
+    assert reason(50, 50, {"size": "60 ml"}, {"size": "61 ml"}) == "61 ml instead of 60 ml"
     long = {f"a rather long name {number}": "yes" for number in range(5)}
     assert len(reason(50, 59, {}, long)) <= LONGEST_REASON
 
@@ -140,17 +145,33 @@ def test_the_reason_of_an_upgrade_says_what_it_has_more_and_how_much_dearer_it_i
 @pytest.mark.parametrize(
     ("stars", "said"),
     [
-        ((4.0, 4.6), "Same use, better rated, 18 % more"),
-        ((4.0, 4.1), ""),
-        ((4.6, 4.0), ""),
-        ((None, 5.0), ""),
-        ((4.0, None), ""),
-        ((80, 92), "Same use, better rated, 18 % more"),
+        ((4.0, 4.6), "Better rated, +9.00"),
+        ((4.0, 4.1), "For the same use, +9.00"),
+        ((4.6, 4.0), "For the same use, +9.00"),
+        ((None, 5.0), "For the same use, +9.00"),
+        ((4.0, None), "For the same use, +9.00"),
+        ((80, 92), "Better rated, +9.00"),
     ],
 )
 def test_a_clearly_better_rating_is_said_on_whatever_scale(stars, said):
     assert reason(50, 59, {}, {}, stars) == said
 
 
-def test_a_rating_stands_between_what_it_has_more_and_the_price():
-    assert reason(50, 59, {"volume": "60 L"}, {"volume": "80 L"}, (4.0, 4.6)) == "+20 L, better rated, 18 % more"
+def test_a_rating_stands_between_the_size_and_other_attributes():
+    assert reason(50, 99, {"volume": "60 L"}, {"volume": "80 L", "rain cover": "yes"}, (4.0, 4.6)) == (
+        "80 L instead of 60 L, better rated, + rain cover, +49.00"
+    )
+
+
+@pytest.mark.parametrize(
+    ("amount", "said"),
+    [
+        (Amount(1892.7, "ml", "1/2 gal"), "1/2 gal"),
+        (Amount(1500.0, "g"), "1.5 kg"),
+        (Amount(26.0, "count", "26"), "26 pieces"),
+        (Amount(1.0, "count"), "1 piece"),
+        (Amount(750.0, "ml"), "750 ml"),
+    ],
+)
+def test_amounts_are_written_as_the_shop_does_or_else_in_metric_units(amount, said):
+    assert amount_text(amount) == said

@@ -8,16 +8,17 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ecomrec_django.failures import failure_counts
 from ecomrec_django.models import Category, Item
-from ecomrec_django.serving.failures import failures
-from ecomrec_django.serving.offers import examine, offers
+from ecomrec_django.serving.offers import offers
 from ecomrec_django.serving.page import Page
+from ecomrec_django.serving.selection import examine
 from ecomrec_django.strategies.base import Offer, Reason
 from ecomrec_django.testing import override_ecomrec, publish_offers
 from tests.hosts.models import IntegerProduct
-from tests.rules import rules_known
+from tests.support.rules import rules_known
 
-from .catalogs import CartCatalog
+from ..support.catalogs import CartCatalog
 
 AISLES = 8
 PRODUCTS = range(1, 41)
@@ -28,7 +29,7 @@ def aisle(item):
 
 
 def offer(item, rank):
-    return Offer(str(item), float(21 - rank), Reason.TOGETHER, aisle(item), (9,))
+    return Offer(item=str(item), score=float(21 - rank), reason=Reason.TOGETHER, aisle=aisle(item), evidence=(9,))
 
 
 def sound(lists, limit, stock, cart, shown):
@@ -40,14 +41,14 @@ def sound(lists, limit, stock, cart, shown):
     several, kept = len(lists) > 1, []
     for item in sorted(scores, key=lambda item: -scores[item]):
         beside = several and aisle(item) in map(aisle, lists)
-        full = several and [aisle(other) for other in kept].count(aisle(item)) == 2
+        full = [aisle(other) for other in kept].count(aisle(item)) == 2
         if len(kept) < limit and not (item in lists or item in cart | shown or not stock[item - 1] or beside or full):
             kept.append(item)
     return kept
 
 
 @pytest.fixture
-def aisles(host):
+def aisles(integer_key_shop):
     made = [Category(pk=n, name=str(n), path=str(n), digest=str(n)) for n in range(1, AISLES + 1)]
     Category.objects.bulk_create(made)
     for category in made:
@@ -77,18 +78,17 @@ def test_a_block_is_as_full_as_the_rules_allow(aisles, lists, stock, cart, shown
     for _ in range(2):
         request = RequestFactory().get("/")
         request.cart_ids = list(map(str, cart))
-        page = Page(CartCatalog(), request, shown=set(map(str, shown)))
+        page = Page(catalog=CartCatalog(), request=request, shown=set(map(str, shown)))
         with override_ecomrec(CACHE_SECONDS=seconds), rules_known(), CaptureQueriesContext(connection) as queries:
-            found = examine(page, "bought_with", map(str, lists), limit)
-        assert [int(kept.offer.item) for kept in found.kept] == sound(lists, limit, stock, cart, shown)
+            examination = examine(page, "bought_with", map(str, lists), limit)
+        eligible = [each.offer.item for each in examination.eligible]
+        assert list(map(int, eligible)) == sound(lists, limit, stock, cart, shown)
         assert len(queries) <= (2 if len(lists) <= 3 else 3)
-        judged = [kept.offer.item for kept in found.kept] + [left.offer.item for left in found.left_out]
+        judged = eligible + [each.offer.item for each in examination.rejected]
         assert len(judged) == len(set(judged))
 
 
-def test_an_item_at_the_end_of_a_long_list_fills_the_block_from_the_cache_with_two_queries(
-    host, django_assert_num_queries
-):
+def test_a_block_reads_the_rest_of_a_long_cached_list(integer_key_shop, django_assert_num_queries):
     publish_offers({"bought_with": {"1": list(map(str, range(2, 22)))}})
     IntegerProduct.objects.filter(pk__lt=21).update(stock=0)
     for queries in (2, 2):
@@ -97,15 +97,15 @@ def test_an_item_at_the_end_of_a_long_list_fills_the_block_from_the_cache_with_t
         assert [offer.item for offer in found.offers] == ["21"]
 
 
-def test_a_full_cart_does_not_empty_its_own_block(host):
+def test_a_full_cart_does_not_empty_its_own_block(integer_key_shop):
     publish_offers({"bought_with": {"1": list(map(str, range(2, 22)))}})
     request = RequestFactory().get("/")
     request.cart_ids = list(map(str, range(1, 20)))
     assert [offer.item for offer in offers(request, "bought_with", ["1"], 4).offers] == ["20", "21"]
-    assert not failures
+    assert not failure_counts
 
 
-def test_candidates_in_the_cart_cost_no_query(host, django_assert_num_queries):
+def test_candidates_in_the_cart_cost_no_query(integer_key_shop, django_assert_num_queries):
     publish_offers({"bought_with": {"1": ["2", "3"]}})
     request = RequestFactory().get("/")
     request.cart_ids = ["2", "3"]

@@ -14,7 +14,7 @@ IDS = st.text(min_size=1, max_size=128)
 
 
 @given(st.integers(1, 2**62) | st.none(), st.just("") | IDS, st.lists(IDS, max_size=20))
-def test_what_is_sealed_is_opened_again_under_a_name_of_its_own(release, anchor, items):
+def test_a_sealed_block_can_be_opened(release, anchor, items):
     first, second = (open_block(seal_block("bought_with", release, anchor, items)) for _ in range(2))
     assert first[1:] == second[1:] == ("bought_with", release, "", anchor, items, "")
     assert first.nonce != second.nonce
@@ -55,7 +55,7 @@ def test_a_token_made_under_the_secret_before_this_one_is_still_good(settings):
 @pytest.mark.parametrize(
     ("anchors", "anchor"), [(["1"], "1"), (["1", "1"], "1"), (["1", "5"], ""), (None, "")], ids=str
 )
-def test_only_a_block_beside_one_product_names_its_anchor(host, rf, anchors, anchor):
+def test_only_blocks_with_one_anchor_name_it(integer_key_shop, rf, anchors, anchor):
     release = publish_offers({"bought_with": {"1": ["2", "3"]}})
     request = rf.get("/")
     request.cart_ids = ["1"]
@@ -64,11 +64,11 @@ def test_only_a_block_beside_one_product_names_its_anchor(host, rf, anchors, anc
     assert block.token == block.token
 
 
-def test_an_empty_block_has_no_token(host, rf):
+def test_an_empty_block_has_no_token(integer_key_shop, rf):
     assert offers(rf.get("/"), "bought_with", ["9"]).token == ""
 
 
-def test_a_token_costs_no_query(host, rf, django_assert_num_queries):
+def test_a_token_costs_no_query(integer_key_shop, rf, django_assert_num_queries):
     publish_offers({"bought_with": {"1": ["2", "3"]}})
     block = offers(rf.get("/"), "bought_with", ["1"])
     with django_assert_num_queries(0):

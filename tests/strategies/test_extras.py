@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ecomrec_django.strategies.base import Anchor, Offer, Reason
+from ecomrec_django.strategies.base import LiveProduct, Offer, Reason, ViolationCode
 from ecomrec_django.strategies.extras import SHARE, Extras
-from tests.learning.histories import offers, training
+from tests.support.histories import offers, training
 
 CATALOG = [
     {"item": 1, "category": 1, "aisle": 1, "price": 100.0},
@@ -25,7 +25,7 @@ def made(events=(), items=CATALOG):
     return Extras().make(training(list(events), items)).by_item
 
 
-def test_things_of_other_aisles_stand_by_how_near_they_are_to_the_price_of_an_extra():
+def test_extras_are_ranked_by_distance_from_half_the_price():
     lists = made()
     assert offers(lists, 1) == [3, 5, 4]
     assert (lists.reasons == Reason.EXTRA).all()
@@ -34,14 +34,14 @@ def test_things_of_other_aisles_stand_by_how_near_they_are_to_the_price_of_an_ex
     assert lists.scores[row] == pytest.approx(0.48 / SHARE)
 
 
-def test_nothing_dearer_is_an_extra():
+def test_extras_are_never_more_expensive():
     price = {item["item"]: item.get("price") for item in CATALOG}
     lists = made()
     for owner, start, end in zip(lists.owners.tolist(), lists.starts[:-1], lists.starts[1:], strict=True):
         assert all(price[item] <= price[owner] for item in lists.items[start:end].tolist())
 
 
-def test_what_was_bought_has_better_offers():
+def test_products_with_purchases_have_no_extras():
     bought = [{"visitor": 1, "item": 1, "kind": "purchase", "basket": "b"}]
     lists = made(bought)
     assert 1 not in lists.owners
@@ -62,12 +62,19 @@ def test_many_items_of_one_price_are_bounded():
 @pytest.mark.parametrize(
     ("anchor", "aisle", "price", "rule"),
     [
-        (Anchor("a", 10.0, 1), 1, 5.0, "same aisle as an anchor"),
-        (Anchor("a", 10.0, 1), 2, 11.0, "dearer than an extra"),
-        (Anchor("a", 10.0, 1), 2, None, "price unknown"),
-        (Anchor("a", None, 1), 2, 5.0, "price unknown"),
-        (Anchor("a", 10.0, 1), 2, 10.0, None),
+        (LiveProduct("a", 10.0, 1), 1, 5.0, ViolationCode.SAME_AISLE_AS_ANCHOR),
+        (LiveProduct("a", 10.0, 1), 2, 11.0, ViolationCode.ABOVE_EXTRA_PRICE),
+        (LiveProduct("a", 10.0, 1), 2, None, ViolationCode.PRICE_UNKNOWN),
+        (LiveProduct("a", None, 1), 2, 5.0, ViolationCode.PRICE_UNKNOWN),
+        (LiveProduct("a", 10.0, 1), 2, 10.0, None),
     ],
 )
 def test_a_page_checks_the_live_price(anchor, aisle, price, rule):
-    assert Extras().violation([anchor], Offer("b", 1.0, Reason.EXTRA, aisle, (0.5,)), price) == rule
+    assert (
+        Extras().violation(
+            [anchor],
+            Offer(item="b", score=1.0, reason=Reason.EXTRA, aisle=aisle, evidence=(0.5,)),
+            LiveProduct("b", price, aisle),
+        )
+        == rule
+    )

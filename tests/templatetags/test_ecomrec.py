@@ -11,14 +11,15 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
+from ecomrec_django.failures import failure_counts
 from ecomrec_django.models import Release
-from ecomrec_django.serving.failures import failures
 from ecomrec_django.serving.tokens import open_block, open_item
 from ecomrec_django.testing import override_ecomrec, publish_offers
 from ecomrec_django.tracking.middleware import TrackingMiddleware
 from tests.hosts.models import IntegerProduct
-from tests.rules import rules_known
-from tests.serving.shoppers import asking, remember
+from tests.support.queries import without_savepoints
+from tests.support.rules import rules_known
+from tests.support.shoppers import asking, remember
 
 
 def render(source, **context):
@@ -26,35 +27,37 @@ def render(source, **context):
 
 
 @pytest.fixture(autouse=True)
-def _published(host):
+def _published(integer_key_shop):
     publish_offers({"bought_with": {"1": ["2", "3"]}})
 
 
-def test_a_block_links_its_offers_in_order(request_):
-    html = render("{% bought_with product title='With it' %}", product=IntegerProduct(pk=1, price=1), request=request_)
+def test_a_block_links_its_offers_in_order(http_request):
+    html = render(
+        "{% bought_with product title='With it' %}", product=IntegerProduct(pk=1, price=1), request=http_request
+    )
     assert html.index("/product/2/") < html.index("/product/3/")
     assert "With it</h2>" in html
 
 
-def test_titles_are_escaped(request_):
+def test_titles_are_escaped(http_request):
     IntegerProduct.objects.filter(pk=2).update(title="<script>alert(1)</script>")
-    html = render("{% bought_with '1' %}", request=request_)
+    html = render("{% bought_with '1' %}", request=http_request)
     assert "&lt;script&gt;" in html
     assert "<script" not in html
 
 
-def test_a_title_from_outside_is_escaped_and_one_written_in_the_template_is_the_authors(request_):
-    html = render("{% bought_with '1' title=title %}", title="<b>Best</b>", request=request_)
+def test_titles_from_variables_are_escaped(http_request):
+    html = render("{% bought_with '1' title=title %}", title="<b>Best</b>", request=http_request)
     assert "&lt;b&gt;Best&lt;/b&gt;</h2>" in html
     assert "<em>Best</em></h2>" in render(
         "{% bought_with '1' title='<em>Best</em>' %}", request=RequestFactory().get("/")
     )
 
 
-def test_prices_are_written_as_the_visitors_language_writes_them(request_):
+def test_prices_are_written_as_the_visitors_language_writes_them(http_request):
     IntegerProduct.objects.filter(pk=2).update(price="1234.50")
     with translation.override("de"):
-        assert "1.234,50" in render("{% bought_with '1' limit=1 %}", request=request_)
+        assert "1.234,50" in render("{% bought_with '1' limit=1 %}", request=http_request)
     with translation.override("en"):
         assert "1,234.50" in render("{% bought_with '1' limit=1 %}", request=RequestFactory().get("/"))
 
@@ -78,39 +81,39 @@ def test_a_template_that_fails_leaves_the_page_whole(settings, tmp_path):
     (tmp_path / "ecomrec" / "offer.html").write_text("{% include 'no such template' %}")
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
     assert render("before {% bought_with '1' %} after", request=RequestFactory().get("/")) == "before  after"
-    assert failures == {("bought_with", "TemplateDoesNotExist"): 1}
+    assert failure_counts == {("bought_with", "TemplateDoesNotExist"): 1}
 
 
-def test_upgrades_of_a_cart_are_dearer_than_what_they_replace(request_):
+def test_upgrades_of_a_cart_cost_more_than_what_they_replace(http_request):
     publish_offers({"upgrade_to": {"4": ["5", "3"], "20": ["30"]}})
-    request_.cart_ids = ["4", "20"]
-    html = render("{% upgrade_to cart %}", cart=object(), request=request_)
+    http_request.cart_ids = ["4", "20"]
+    html = render("{% upgrade_to cart %}", cart=object(), request=http_request)
     assert "/product/5/" in html
     assert "/product/30/" in html
     assert "/product/3/" not in html
 
 
-def test_any_other_object_is_the_cart(request_):
-    request_.cart_ids = ["1"]
-    assert "/product/2/" in render("{% bought_with cart %}", cart=object(), request=request_)
+def test_any_other_object_is_the_cart(http_request):
+    http_request.cart_ids = ["1"]
+    assert "/product/2/" in render("{% bought_with cart %}", cart=object(), request=http_request)
 
 
-def test_several_ids_make_one_block(request_):
-    assert "/product/2/" in render("{% bought_with ids %}", ids=["1", "5"], request=request_)
+def test_several_ids_make_one_block(http_request):
+    assert "/product/2/" in render("{% bought_with ids %}", ids=["1", "5"], request=http_request)
 
 
 @pytest.mark.parametrize("source", ["{% bought_with '9' %}", "{% upgrade_to '1' %}", "{% bought_with nobody %}"])
-def test_a_block_with_nothing_sound_renders_nothing(request_, source):
-    assert render(source, request=request_) == ""
+def test_a_block_with_nothing_sound_renders_nothing(http_request, source):
+    assert render(source, request=http_request) == ""
 
 
-def test_without_a_request_nothing_is_rendered_and_the_log_says_why(caplog):
+def test_without_a_request_nothing_is_rendered_and_a_warning_is_logged(caplog):
     assert render("{% bought_with '1' %}") == ""
     assert "context processor" in caplog.text
 
 
-def test_a_block_carries_its_token_and_each_offer_its_place(request_):
-    html = render("{% bought_with '1' %}", request=request_)
+def test_a_block_carries_its_token_and_each_offer_its_place(http_request):
+    html = render("{% bought_with '1' %}", request=http_request)
     token = re.search(r'<section [^>]*data-ecomrec-block="([^"]+)"', html)[1]
     assert open_block(token)[1:] == ("bought_with", Release.objects.get().pk, "", "1", ["2", "3"], "")
     places = re.findall(r'<li [^>]*data-ecomrec-offer="(\d)".*?/product/(\d)/', html, re.DOTALL)
@@ -126,38 +129,38 @@ def test_a_shop_with_its_own_offers_reports_them_all_the_same(settings, tmp_path
     assert "data-ecomrec-block" in html
 
 
-def test_the_block_beside_a_cart_names_no_anchor(request_):
-    request_.cart_ids = ["1"]
-    html = render("{% bought_with cart %}", cart=object(), request=request_)
+def test_the_block_beside_a_cart_names_no_anchor(http_request):
+    http_request.cart_ids = ["1"]
+    html = render("{% bought_with cart %}", cart=object(), request=http_request)
     assert open_block(re.search(r'data-ecomrec-block="([^"]+)"', html)[1]).anchor == ""
 
 
-def test_the_script_is_a_file_that_comes_late_and_knows_where_to_report():
+def test_the_script_is_deferred_and_knows_the_beacon_address():
     assert render("{% ecomrec_scripts %}") == (
         '<script src="/static/ecomrec/ecomrec.js" defer data-url="/ecomrec/beacon/"></script>'
     )
 
 
 @pytest.mark.parametrize("product", ["7", 7, IntegerProduct(pk=7)], ids=["id", "number", "product"])
-def test_the_script_and_an_element_name_the_product_that_the_page_shows(product):
+def test_tags_name_the_product_of_the_page(product):
     for source, attribute in (("{% ecomrec_scripts view=it %}", "view"), ("{% ecomrec_view it %}", "ecomrec-view")):
         html = render(source, it=product)
         assert open_item(re.search(rf'data-{attribute}="([^"]+)"', html)[1]) == "7"
 
 
 @pytest.mark.parametrize("product", [None, "", "x" * 129], ids=["none", "missing", "too long"])
-def test_what_is_no_product_is_not_named(product):
+def test_only_products_are_named(product):
     assert "data-view" not in render("{% ecomrec_scripts view=it %}", it=product)
     assert render("{% ecomrec_view it %}", it=product) == ""
 
 
-def test_a_shop_without_our_addresses_has_its_page_without_the_script(settings):
+def test_without_the_urls_no_script_is_rendered(settings):
     settings.ROOT_URLCONF = "tests.admin.urls"
     assert render("before {% ecomrec_scripts %} after") == "before  after"
-    assert failures == {("scripts", "NoReverseMatch"): 1}
+    assert failure_counts == {("scripts", "NoReverseMatch"): 1}
 
 
-def test_the_script_is_small_and_keeps_its_hands_off_cookies_and_storage():
+def test_the_script_is_small_and_uses_no_storage():
     script = Path(finders.find("ecomrec/ecomrec.js")).read_text()
     assert len(gzip.compress(script.encode())) < 2048
     for word in ("cookie", "localStorage", "sessionStorage", "indexedDB", "eval(", "innerHTML", "new Function"):
@@ -182,7 +185,7 @@ class Node:
 
 class TestForYou:
     @pytest.fixture(autouse=True)
-    def _bestsellers(self, host):
+    def _bestsellers(self, integer_key_shop):
         publish_offers({"for_you": FOR_YOU, "bought_with": {"1": ["8"]}})
 
     def page(self, source, request, **context):
@@ -190,8 +193,8 @@ class TestForYou:
         page = TrackingMiddleware(lambda request: HttpResponse(render(source, request=request, **context)))
         return page(request)
 
-    def test_shows_the_bestsellers_to_somebody_of_whom_nothing_is_known(self, request_):
-        html = render("{% for_you %}", request=request_)
+    def test_shows_the_bestsellers_to_somebody_of_whom_nothing_is_known(self, http_request):
+        html = render("{% for_you %}", request=http_request)
         assert products(html) == ["2", "3", "4"]
         assert "For you</h2>" in html
         assert open_block(re.search(r'data-ecomrec-block="([^"]+)"', html)[1])[1:] == (
@@ -203,45 +206,45 @@ class TestForYou:
         [MILK, ("Food", "Dairy", "Milk"), Node("Milk", Node("Dairy", Node("Food")))],
         ids=["text", "names", "node"],
     )
-    def test_of_a_need_shows_that_needs_alone(self, category, request_):
-        assert products(render("{% for_you category %}", category=category, request=request_)) == ["5"]
+    def test_of_a_need_shows_that_needs_alone(self, category, http_request):
+        assert products(render("{% for_you category %}", category=category, request=http_request)) == ["5"]
 
-    def test_of_an_aisle_shows_what_is_of_all_its_needs(self, request_):
-        assert products(render("{% for_you 'Food > Dairy' %}", request=request_)) == ["5", "6"]
+    def test_of_an_aisle_shows_what_is_of_all_its_needs(self, http_request):
+        assert products(render("{% for_you 'Food > Dairy' %}", request=http_request)) == ["5", "6"]
 
     @pytest.mark.parametrize("category", ["Food > Dairy > Cheese", "Milk", "food > dairy", "x" * 2000])
-    def test_of_a_category_that_nothing_is_known_of_shows_nothing(self, category, request_):
-        assert render("{% for_you category %}", category=category, request=request_) == ""
-        assert not failures
+    def test_of_a_category_that_nothing_is_known_of_shows_nothing(self, category, http_request):
+        assert render("{% for_you category %}", category=category, request=http_request) == ""
+        assert not failure_counts
 
     @pytest.mark.parametrize("category", [None, "", ()])
-    def test_of_no_category_is_of_the_whole_shop(self, category, request_):
-        assert products(render("{% for_you category %}", category=category, request=request_)) == ["2", "3", "4"]
+    def test_of_no_category_is_of_the_whole_shop(self, category, http_request):
+        assert products(render("{% for_you category %}", category=category, request=http_request)) == ["2", "3", "4"]
 
-    def test_takes_a_title_and_a_limit(self, request_):
-        html = render("{% for_you limit=2 title='Picked for you' %}", request=request_)
+    def test_takes_a_title_and_a_limit(self, http_request):
+        html = render("{% for_you limit=2 title='Picked for you' %}", request=http_request)
         assert "Picked for you</h2>" in html
         assert products(html) == ["2", "3"]
 
-    def test_repeats_nothing_that_the_page_shows_or_the_cart_holds(self, request_):
-        request_.cart_ids = ["3"]
+    def test_repeats_nothing_that_the_page_shows_or_the_cart_holds(self, http_request):
+        http_request.cart_ids = ["3"]
         publish_offers({"for_you": FOR_YOU, "bought_with": {"1": ["2"]}})
-        html = render("{% bought_with '1' %}|{% for_you %}", request=request_)
+        html = render("{% bought_with '1' %}|{% for_you %}", request=http_request)
         assert [products(part) for part in html.split("|")] == [["2"], ["4"]]
 
     @pytest.mark.parametrize("consent", ["no", ""])
-    def test_looks_at_nobody_who_did_not_agree_and_leaves_the_page_to_shared_caches(self, consent):
+    def test_without_consent_the_page_stays_cacheable(self, consent):
         remember("9")
         with CaptureQueriesContext(connection) as queries:
             answer = self.page("{% for_you %}{% for_you 'Home' %}", asking(consent=consent))
         assert products(answer.content.decode()) == ["2", "3", "4", "7"]
         # The lists and the products of either block.
-        assert len(queries) == 4
+        assert len(without_savepoints(queries)) == 4
         assert not [query for query in queries if any(table in query["sql"] for table in PERSONAL_TABLES)]
         assert not answer.has_header("Vary")
         assert not answer.has_header("Cache-Control")
 
-    def test_looks_at_who_agreed_once_a_page_and_keeps_it_from_shared_caches(self, django_assert_num_queries):
+    def test_with_consent_the_page_is_private(self, django_assert_num_queries):
         remember("9")
         with django_assert_num_queries(3):
             answer = self.page("{% for_you %}", asking())
@@ -260,8 +263,8 @@ class TestForYou:
         # With the next page they may have one.
         assert answer["Vary"] == "Cookie"
 
-    def test_stands_in_for_offers_beside_an_empty_cart_under_a_title_of_its_own(self, request_):
-        html = render("{% bought_with cart title='Goes with your cart' %}", cart=object(), request=request_)
+    def test_stands_in_for_offers_beside_an_empty_cart_under_a_title_of_its_own(self, http_request):
+        html = render("{% bought_with cart title='Goes with your cart' %}", cart=object(), request=http_request)
         assert products(html) == ["2", "3", "4"]
         assert "ecomrec-for_you" in html
         assert "For you</h2>" in html

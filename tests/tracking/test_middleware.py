@@ -14,7 +14,7 @@ from ecomrec_django.tracking import sinks
 from ecomrec_django.tracking.bots import is_bot
 from ecomrec_django.tracking.consent import CONSENT_COOKIE
 from ecomrec_django.tracking.middleware import TrackingMiddleware
-from ecomrec_django.tracking.tally import Reason, left_out
+from ecomrec_django.tracking.omissions import Reason, omitted_count
 from ecomrec_django.tracking.visitors import COOKIE, token_key, user_key
 
 pytestmark = pytest.mark.django_db
@@ -89,7 +89,7 @@ def test_an_account_is_recorded_under_its_own_key():
     ],
     ids=str,
 )
-def test_what_is_not_a_consenting_shopper_on_a_product_page_leaves_no_trace(how):
+def test_only_consenting_shoppers_on_product_pages_are_recorded(how):
     assert not view(**how).cookies
     assert not Event.objects.exists()
     assert not Visitor.objects.exists()
@@ -105,7 +105,7 @@ def test_a_product_not_yet_in_the_catalog_is_kept_aside(item):
     view()
     assert not Event.objects.exists()
     assert HeldEvent.objects.get().external_id == "a"
-    assert left_out(Reason.HELD) == 1
+    assert omitted_count(Reason.HELD) == 1
 
 
 def test_a_database_failure_is_logged_and_the_page_unharmed(monkeypatch, caplog):
@@ -116,7 +116,7 @@ def test_a_database_failure_is_logged_and_the_page_unharmed(monkeypatch, caplog)
     assert view().content == b"page"
     assert "Events were not recorded" in caplog.text
     assert "planted" not in caplog.text
-    assert left_out(Reason.LOST) == 1
+    assert omitted_count(Reason.LOST) == 1
 
 
 def test_a_consent_callable_that_breaks_records_nothing(settings, caplog):

@@ -15,10 +15,10 @@ from django.db.models.signals import post_save
 from django.test import Client
 
 from ecomrec_django.models import Event, Item, Visitor
-from ecomrec_django.tracking import prompt
+from ecomrec_django.tracking import receivers
 from ecomrec_django.tracking.consent import CONSENT_COOKIE
-from ecomrec_django.tracking.orders import import_purchases
-from ecomrec_django.tracking.tally import Reason, left_out
+from ecomrec_django.tracking.importers.orders import import_purchases
+from ecomrec_django.tracking.omissions import Reason, omitted_count
 from ecomrec_django.tracking.visitors import COOKIE, token_key
 from example_shop.models import Order
 from tests.tracking.test_middleware import BROWSER
@@ -176,18 +176,18 @@ def test_a_page_that_was_not_modified_is_a_view_too(ask, settings, first):
     ],
     ids=str,
 )
-def test_what_is_not_recorded_is_counted_by_its_reason(ask, reason, headers, query):
+def test_ignored_events_are_counted_by_reason(ask, reason, headers, query):
     """``/add/`` says what was done even where it fails; a page that is no page says nothing."""
     answer = ask("/add/a/", method="POST", query=query, headers={**AGREED, **headers})
     assert answer.before == []
-    assert left_out(reason) == 1
+    assert omitted_count(reason) == 1
     assert not Event.objects.exists()
     assert not Visitor.objects.exists()
     assert "Set-Cookie" not in answer.headers
 
 
 @pytest.mark.parametrize(("method", "query"), [("POST", ""), ("HEAD", ""), ("GET", "status=404")], ids=str)
-def test_what_is_no_page_view_says_nothing(ask, method, query):
+def test_other_requests_are_not_counted(ask, method, query):
     answer = ask("/page/a/", method=method, query=query)
     assert answer.before == answer.after == []
     assert not Event.objects.exists()
@@ -199,26 +199,26 @@ def test_staff_are_told_after_the_response_and_counted(ask):
     cookies = f"{AGREED['Cookie']}; sessionid={client.cookies['sessionid'].value}"
     answer = ask("/page/a/", headers={**AGREED, "Cookie": cookies})
     assert answer.before == []
-    assert left_out(Reason.STAFF) == 1
+    assert omitted_count(Reason.STAFF) == 1
     assert not Event.objects.exists()
 
 
-def test_a_consent_callable_that_breaks_is_counted_and_forgets_nobody(ask, settings):
+def test_a_failing_consent_function_is_counted(ask, settings):
     settings.ECOMREC = {**settings.ECOMREC, "CONSENT": lambda request: 1 / 0}
     token = "a" * 32
     Visitor.objects.create(key=token_key(token))
     answer = ask("/page/a/", headers={**AGREED, "Cookie": f"{COOKIE}={token}"})
     assert answer.status == 200
     assert "Set-Cookie" not in answer.headers
-    assert left_out(Reason.LOST) == 1
+    assert omitted_count(Reason.LOST) == 1
     assert Visitor.objects.get().excluded_until is None
 
 
 @pytest.fixture
 def prompt_orders(settings):
     """Orders are imported as they are saved."""
-    settings.ECOMREC = {**settings.ECOMREC, "CATALOG": "tests.tracking.catalogs.PromptCatalog"}
-    prompt.connect()
+    settings.ECOMREC = {**settings.ECOMREC, "CATALOG": "tests.support.tracking_catalogs.PromptCatalog"}
+    receivers.connect()
     yield
     post_save.disconnect(sender=Order, dispatch_uid="ecomrec__order_saved")
 

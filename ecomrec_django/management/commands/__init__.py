@@ -1,0 +1,1 @@
+"""Management commands, one per file, each a thin wrapper of a function below."""

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writing of files."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from uuid import uuid4
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[IO[str]]:
-    """A text file that takes the place of ``path`` once all is written; after an error ``path`` is as it was."""
-    made = path.with_name(f".{path.name}.{uuid4().hex}")
+def write_atomically(path: Path) -> Iterator[IO[str]]:
+    """A text file that replaces ``path`` once it is complete; after an error, ``path`` is unchanged."""
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        with open(made, "x", encoding="utf-8", newline="") as file:
+        with open(temporary, "x", encoding="utf-8", newline="") as file:
             yield file
-        os.replace(made, path)
+        os.replace(temporary, path)
     except BaseException:
-        made.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

@@ -1,4 +1,4 @@
-"""A progress bar where somebody watches, nothing where nobody does."""
+"""A progress bar for interactive terminals."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Bar:
         self._bar.close()
 
     def count(self, done: int, total: int) -> None:
-        """``done`` of ``total``, which is 0 where it is not known."""
+        """Show ``done`` of ``total``; a total of 0 is unknown."""
         self._bar.total = total or None
         self._bar.update(done - self._bar.n)
 

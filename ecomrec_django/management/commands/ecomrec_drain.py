@@ -1,4 +1,4 @@
-"""Bring events from Redis into the database."""
+"""Move events from Redis to the database."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from ...tracking.drain import drain
 
 class Command(BaseCommand):
     help = (
-        "Store the events that RedisSink put into Redis, until SIGTERM or Ctrl-C; the batch in hand is finished first."
+        "Move the events that RedisSink has put into Redis to the database, until SIGTERM or Ctrl-C. The current batch "
+        "is always finished."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--once", action="store_true", help="store what is there, and stop")
+        parser.add_argument("--once", action="store_true", help="stop when no events are left")
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = Event()
@@ -31,6 +32,6 @@ class Command(BaseCommand):
             for number, handler in before.items():
                 signal.signal(number, handler)
         self.stdout.write(
-            f"{report.entries} events taken from Redis; {report.unreadable} of them could not be read, "
-            f"{report.spoilt} could not be stored."
+            f"{report.entries} events read from Redis; {report.unreadable} were unreadable, {report.spoilt} could not "
+            "be stored."
         )

@@ -1,4 +1,4 @@
-"""What offers earned."""
+"""Measure the earnings of offers."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ._progress import Bar
 
 class Command(BaseCommand):
     help = (
-        "Credit what was bought to the offers that led to it, bring the figures of the days up to date, and evaluate "
-        "the running experiments. Once an hour is often enough."
+        "Attribute purchases to offers, update the daily figures, and evaluate running experiments. Run it once an "
+        "hour."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
         with Bar("events") as bar:
             counts = run_measure(bar.count)
         self.stdout.write(
-            f"{counts['events']} purchases, refunds and adds to carts looked at: {counts['credited']} credited to an "
-            f"offer, {counts['refunded']} taken back; the figures of {counts['days']} days are new, "
+            f"{counts['events']} purchases, refunds and cart additions processed: {counts['credited']} attributed to "
+            f"an offer, {counts['refunded']} refunds subtracted; figures of {counts['days']} days updated, "
             f"{counts['experiments']} experiments evaluated."
         )

@@ -1,4 +1,4 @@
-"""Look at the pictures of the catalog."""
+"""Analyse the images of the catalog."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ._progress import Bar
 
 
 class Command(BaseCommand):
-    help = "Mirror the catalog, look at pictures that are new or changed, and give new products offers."
+    help = "Sync the catalog, analyse new and changed images, and add offers of new products."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -20,6 +20,4 @@ class Command(BaseCommand):
                 run = run_pictures(bar.percent)
         except EcomrecError as error:
             raise CommandError(str(error)) from error
-        except ImportError as error:
-            raise CommandError(f'{error}. Pictures need: pip install "ecomrec-django[deep]".') from error
         self.stdout.write(run.message)

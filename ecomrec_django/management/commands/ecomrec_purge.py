@@ -1,4 +1,4 @@
-"""Forget what is old."""
+"""Delete data older than the retention period."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ._progress import Bar
 
 class Command(BaseCommand):
     help = (
-        "Remove events, impressions and counts older than so many days from the database and from the history files, "
-        "and visitors of whom nothing is left. Imports do not bring them back."
+        "Remove events, impressions and counts older than the given number of days from the database and the history "
+        "files, and visitors without remaining data. They are not imported again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--older-than", type=int, required=True, metavar="DAYS", help="how many days are kept")
-        parser.add_argument("--dry-run", action="store_true", help="say what would go, and remove nothing")
+        parser.add_argument("--older-than", type=int, required=True, metavar="DAYS", help="number of days to keep")
+        parser.add_argument("--dry-run", action="store_true", help="report what would be removed, without removing it")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -35,8 +35,8 @@ class Command(BaseCommand):
             raise CommandError(f'{error}. History files need: pip install "ecomrec-django[learn]".') from error
         verb = "Would remove" if options["dry_run"] else "Removed"
         self.stdout.write(
-            f"{verb} what is from before {before:%Y-%m-%d %H:%M} UTC: {report.events} events, {report.impressions} "
+            f"{verb} data from before {before:%Y-%m-%d %H:%M} UTC: {report.events} events, {report.impressions} "
             f"impressions, {report.held_events} held events, {report.exposures} exposures, "
-            f"{report.left_out} counts of events left out, "
-            f"{report.visitors} visitors; {report.history} rows of the history files."
+            f"{report.omissions} counts of ignored events, "
+            f"{report.visitors} visitors, {report.history} rows of history files."
         )

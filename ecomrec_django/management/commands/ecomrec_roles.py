@@ -1,4 +1,4 @@
-"""Groups for the people who work with the recommendations."""
+"""Create groups for the staff who work with recommendations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import transaction
 
 VIEWS = (
     *("release", "offerlist", "override", "decision", "rule", "segment", "item", "category", "trainingrun"),
-    *("dailyfigure", "experiment", "omission"),
+    *("dailyfigure", "experiment", "omission", "checkpoint", "waitingline"),
 )
 VIEWER = tuple(f"view_{name}" for name in VIEWS)
 REVIEWER = (
@@ -33,14 +33,15 @@ ROLES = {
 
 class Command(BaseCommand):
     help = (
-        "Makes the groups of the staff (viewer, reviewer, publisher, experimenter, privacy), or gives those that exist "
-        "the rights that they lack. What a group has beside them stays."
+        "Create the groups of the staff (viewer, reviewer, publisher, experimenter, privacy), or add missing "
+        "permissions to existing ones. Other permissions of these groups are kept."
     )
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
-        known = {one.codename: one for one in Permission.objects.filter(content_type__app_label="ecomrec")}
-        for name, rights in ROLES.items():
+        rows = Permission.objects.filter(content_type__app_label="ecomrec")
+        permissions = {permission.codename: permission for permission in rows}
+        for name, codenames in ROLES.items():
             group, created = Group.objects.get_or_create(name=name)
-            group.permissions.add(*(known[right] for right in rights))
-            self.stdout.write(f"{name}: {len(rights)} rights{' (new)' if created else ''}")
+            group.permissions.add(*(permissions[codename] for codename in codenames))
+            self.stdout.write(f"{name}: {len(codenames)} permissions{' (new)' if created else ''}")

@@ -1,4 +1,4 @@
-"""Return to the release shown before."""
+"""Roll back to the previous release."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...pipeline.publish import rollback
 
 
 class Command(BaseCommand):
-    help = "Show the release again that was shown before the published one."
+    help = "Publish the previous release again."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

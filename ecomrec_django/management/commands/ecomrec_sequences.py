@@ -1,4 +1,4 @@
-"""Learn what comes next in the histories of shoppers."""
+"""Train sequence networks."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from ...errors import EcomrecError
-from ...pipeline.sequences import learn_sequences
+from ...pipeline.train_sequences import train_sequences
 from ._progress import Bar
 
 
 class Command(BaseCommand):
-    help = "Train a recurrent network on what shoppers did; the next training of a release uses it where it helps."
+    help = "Train a recurrent network on the events of shoppers. The next release uses it if it improves the offers."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             with Bar("%", total=100) as bar:
-                run = learn_sequences(progress=bar.percent)
+                run = train_sequences(progress=bar.percent)
         except EcomrecError as error:
             raise CommandError(str(error)) from error
-        except ImportError as error:
-            raise CommandError(f'{error}. Networks need: pip install "ecomrec-django[deep]".') from error
         self.stdout.write(run.message)

@@ -7,26 +7,33 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ...errors import EcomrecError
+from ...failures import Remark
 from ...tasks import run_training
 from ._moment import moment
 from ._progress import Bar
 
+# Maximum number of remarks shown per stage.
+SHOWN = 5
+
 
 class Command(BaseCommand):
-    help = "Mirror the catalog, import the orders, learn, and write a release of offer lists."
+    help = "Sync the catalog, import orders and reviews, train, and store a release of offer lists."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--until", metavar="ISO-TIME", help="learn only from events before this moment (UTC)")
-        parser.add_argument("--publish", action="store_true", help="show the release to shoppers")
+        parser.add_argument("--until", metavar="ISO-TIME", help="use only events before this time (UTC)")
+        parser.add_argument("--publish", action="store_true", help="publish the release")
 
     def handle(self, *args: Any, **options: Any) -> None:
         until = moment(options["until"]) if options["until"] is not None else None
         try:
             with Bar("%", total=100) as bar:
-                run = run_training(until, options["publish"], bar.percent)
+                run = run_training(until, publish=options["publish"], progress=bar.percent)
         except EcomrecError as error:
             raise CommandError(str(error)) from error
-        except ImportError as error:
-            raise CommandError(f'{error}. Training needs: pip install "ecomrec-django[learn]".') from error
-        seconds = ", ".join(f"{stage} {taken}" for stage, taken in run.metrics.get("seconds", {}).items())
+        for stage in ("catalog", "orders", "reviews"):
+            report = run.metrics.get(stage, {})
+            for name, outcome in (("reasons", "skipped"), ("remarks", "accepted")):
+                for remark in report.get(name, [])[:SHOWN]:
+                    self.stderr.write(f"{stage}, {outcome}: {Remark(**remark)}")
+        seconds = ", ".join(f"{stage} {duration}" for stage, duration in run.metrics.get("seconds", {}).items())
         self.stdout.write(f"{run.message}\nSeconds: {seconds}.")

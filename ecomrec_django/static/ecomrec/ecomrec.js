@@ -52,21 +52,33 @@
     if (intersectionRatio >= 0.5 && watched.has(target)) timers.set(target, setTimeout(saw, SECOND, target));
   }), { threshold: 0.5 });
 
-  // Product pages: the token that each element reported.
-  const viewed = new WeakMap();
-  const view = (element) => {
-    const token = element.getAttribute(VIEW) || element.dataset.view;
-    if (!token || viewed.get(element) === token) return;
-    viewed.set(element, token);
+  // Product pages: the token of each element, and where it came into the page. A page that the shop has recorded is
+  // reported only if the browser had stored it.
+  const viewed = new WeakMap(), visit = performance.getEntriesByType("navigation")[0] || {};
+  let stored = visit.decodedBodySize && !visit.transferSize;
+  const report = (token) => {
     const id = [...crypto.getRandomValues(new Uint8Array(16))].map((n) => n.toString(16).padStart(2, "0")).join("");
     reports.push({ view: token, id });
     soon();
   };
+  const view = (element) => {
+    const token = element.getAttribute(VIEW) || element.dataset.view;
+    if (!token || (viewed.get(element) || {}).token === token) return;
+    viewed.set(element, { token, at: location.href });
+    if (stored || !("recorded" in element.dataset)) report(token);
+  };
+  const back = ({ persisted }) => document.querySelectorAll(VIEWS).forEach((element) => {
+    const known = viewed.get(element);
+    if (persisted && known && known.at === location.href) report(known.token);
+  });
 
   // What the page holds now, whoever put it there.
   const look = () => {
     watched.forEach((key, offer) => offer.isConnected || forget(offer));
-    document.querySelectorAll(VIEWS).forEach(view);
+    if (!document.hidden) {
+      document.querySelectorAll(VIEWS).forEach(view);
+      stored = false;
+    }
     document.querySelectorAll(`[${BLOCK}] [${OFFER}]`).forEach((offer) => {
       const key = `${block(offer)} ${place(offer)}`;
       if (watched.get(offer) === key) return;
@@ -93,11 +105,13 @@
     addEventListener("click", click, true);
     addEventListener("auxclick", click, true);
     addEventListener("pagehide", send);
+    addEventListener("pageshow", back);
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) {
         timers.forEach((timer, offer) => stop(offer));
         send();
       } else {
+        look();
         // Asks anew which offers are in view.
         watched.forEach((key, offer) => { sight.unobserve(offer); sight.observe(offer); });
       }

@@ -23,7 +23,7 @@ class Command(BaseCommand):
         started = time.monotonic()
         made = Loader(folder, households, draw=_draw, progress=_progress).run()
         if not any(made.values()):
-            self.stdout.write("Everything was loaded before: nothing to do.")
+            self.stdout.write("Everything is already loaded; nothing to do.")
             return
         what = ", ".join(f"{count:,} {name}" for name, count in made.items())
         self.stdout.write(self.style.SUCCESS(f"Loaded {what} in {time.monotonic() - started:.0f} s."))

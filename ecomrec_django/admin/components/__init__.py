@@ -1,0 +1,1 @@
+"""What the admin pages are composed of: charts, cards, filters and thumbnails; nothing here is a ModelAdmin."""

@@ -1,0 +1,1 @@
+"""An examination of the installation and of the shop's adapter, with a remedy for each problem."""

@@ -1,0 +1,1 @@
+"""How well offers predict purchases, with confidence intervals; A/B tests and off-policy estimates."""

@@ -1,0 +1,1 @@
+"""What rankers are fitted on: snapshots in time, cases, item statistics."""

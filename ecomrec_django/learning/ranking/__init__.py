@@ -1,0 +1,1 @@
+"""What a web process runs to personalise offers. Imports numpy and nothing heavier."""

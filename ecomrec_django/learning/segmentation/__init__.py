@@ -1,0 +1,1 @@
+"""Groups of shoppers who behave alike."""

@@ -1,0 +1,1 @@
+"""Which items and which shoppers are alike."""

@@ -1,0 +1,1 @@
+"""Counts of items and pairs of items: one SQL text each, run by an engine."""

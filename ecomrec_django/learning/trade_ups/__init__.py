@@ -1,0 +1,1 @@
+"""What shoppers trade up to: learned from a shop's own trade-ups."""

@@ -1,0 +1,1 @@
+"""Orders, reviews and event files of the shop, imported idempotently."""

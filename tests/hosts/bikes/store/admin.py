@@ -1,0 +1,5 @@
+from django.contrib import admin
+
+from .models import Category, Manufacturer, Order, Product
+
+admin.site.register([Category, Manufacturer, Product, Order])

@@ -1,0 +1,5 @@
+from django.contrib import admin
+
+from .models import Department, Product
+
+admin.site.register([Department, Product])
