@@ -82,7 +82,8 @@ def _middleware() -> Iterator[CheckMessage]:
     place = next((index for index, name in enumerate(names) if _is_tracking(name)), None)
     if place is None:
         yield Warning(
-            "TrackingMiddleware is not in MIDDLEWARE, so no page view is recorded.",
+            "TrackingMiddleware is not in MIDDLEWARE, so no page view is recorded, and proxies may store personal "
+            "pages.",
             hint=f'MIDDLEWARE += ["{TRACKING}"]',
             id="ecomrec.W031",
         )

@@ -14,6 +14,7 @@ from ..catalog.validation import cart_ids
 from ..db import savepoints
 from ..failures import note_failure
 from ..tracking.request_state import mark_personal, request_state
+from ..tracking.visitors import has_loaded_account
 from .model_cache import MODELS, ModelCache
 from .reranking import RankingContext
 from .rulebook import Rulebook, current_rulebook
@@ -84,6 +85,9 @@ class Page:
     def show(self, items: Iterable[str]) -> None:
         """No other block of the page repeats these."""
         self.shown.update(items)
+        if self.request is not None and has_loaded_account(self.request):
+            # Prices and visibility may be those of this customer.
+            mark_personal(self.request)
 
     @cached_property
     def cart(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.template import engines
 from django.template.loader import select_template
+from django.templatetags.cache import CacheNode
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import format_html
@@ -108,7 +110,8 @@ def slot(
     except Exception as error:
         note_failure(f"slot {name}", error)
         return mark_safe("")
-    return rendered(request, slot_offers(request, name, anchors, category, limit), Heading(title, heading))
+    offer_block = slot_offers(_shopper_request(request), name, anchors, category, limit)
+    return rendered(request, offer_block, Heading(title, heading))
 
 
 @register.simple_tag
@@ -174,7 +177,7 @@ def block(
     if request is None:
         return mark_safe("")
     try:
-        offer_block = offers(request, strategy, anchors_of(subject), limit, category)
+        offer_block = offers(_shopper_request(request), strategy, anchors_of(subject), limit, category)
     except Exception as error:
         note_failure(strategy, error)
         return mark_safe("")
@@ -214,6 +217,20 @@ def _request(context: template.Context, tag: str) -> HttpRequest | None:
     if request is None:
         logger.warning('{%% %s %%} needs the request: add the "request" context processor.', tag)
     return request
+
+
+def _shopper_request(request: HttpRequest) -> HttpRequest | None:
+    """The request that offers may depend on: none inside ``{% cache %}``, whose content everyone is shown."""
+    return None if _is_in_cache_tag() else request
+
+
+def _is_in_cache_tag() -> bool:
+    # Only the call stack knows of a {% cache %} around an {% include %} or in the parent of an {% extends %}.
+    frame = sys._getframe()
+    while frame := frame.f_back:
+        if frame.f_code is CacheNode.render.__code__:
+            return True
+    return False
 
 
 def template_of(strategy: str, name: str, layout: str = "") -> Any:

@@ -30,6 +30,7 @@ from .visitors import (
     account_of,
     cookie_token,
     delete_cookie,
+    has_loaded_account,
     header_token,
     merge,
     new_token,
@@ -124,7 +125,7 @@ def _give_cookie(request: HttpRequest, response: HttpResponseBase, token: str, r
         if cookie_token(request):
             # The account identifies them from now on; after logging out they are a new visitor.
             delete_cookie(response)
-    elif not token and not _known_account(request) and _keeps_cookies(request):
+    elif not token and not has_loaded_account(request) and _keeps_cookies(request):
         token = new_token()
         set_cookie(response, token, secure=request.is_secure())
         # A shared cache must not hand this visitor's cookie to others.
@@ -160,12 +161,6 @@ def _refusal(request: HttpRequest, response: HttpResponseBase) -> Reason | None:
         # Not REFUSED, which would delete the cookie of a shopper who consented.
         note_failure("tracking", error, 'ECOMREC["CONSENT"] failed, so nothing is recorded')
         return Reason.LOST
-
-
-def _known_account(request: HttpRequest) -> bool:
-    """Whether the view has already loaded a logged-in user; this function does not load one."""
-    user = getattr(request, "_cached_user", None)
-    return user is not None and user.is_authenticated
 
 
 def _deliver(request: HttpRequest, record: RequestRecord, token: str, refusal: Reason | None) -> None:

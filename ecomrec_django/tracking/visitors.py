@@ -142,6 +142,12 @@ def token_account(request: HttpRequest) -> Any:
     return user if user.is_authenticated else None
 
 
+def has_loaded_account(request: HttpRequest) -> bool:
+    """Whether the view has already loaded a logged-in user; this function does not load one."""
+    user = getattr(request, "_cached_user", None)
+    return user is not None and user.is_authenticated
+
+
 def _has_credentials(request: HttpRequest) -> bool:
     """Whether the request may belong to an account."""
     return settings.SESSION_COOKIE_NAME in request.COOKIES or "Authorization" in request.headers
