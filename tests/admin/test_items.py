@@ -25,6 +25,7 @@ def painted(db):
     cached_model(release.pk, release.digest, wait=True)
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("painted")
 def test_similar_looking_items_are_linked_best_first(admin_client):
     html = page(admin_client, "tent")
@@ -38,6 +39,7 @@ def test_an_unanalysed_item_names_the_command_to_run(trained_shop, admin_client)
     assert "manage.py ecomrec_pictures" in page(admin_client, "tent")
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("painted")
 def test_suggestions_show_probabilities_and_image_problems(admin_client):
     tents = Category.objects.get(path__endswith="Tents")
@@ -53,6 +55,7 @@ def test_suggestions_show_probabilities_and_image_problems(admin_client):
     assert "The file &lt;script&gt;" in page(admin_client, "pegs")
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("painted")
 def test_a_suggested_category_that_is_gone_is_named_by_its_number(admin_client):
     ItemPicture.objects.filter(item__external_id="tent").update(suggestions={"category": [10**6, 0.9]})

@@ -49,7 +49,7 @@ from drf_spectacular.generators import SchemaGenerator
 schema = SchemaGenerator().get_schema(public=True)
 print(*(name for name in ("EcomrecBlock", "EcomrecPersonalData") if name in schema["components"]["schemas"]))
 """
-EXAMPLES = 60
+EXAMPLES = 40
 ANSWERED = {"by", "since", "until", "lines", "shop"}
 TOKEN = "a" * 32
 COOKIES = {COOKIE: TOKEN, CONSENT_COOKIE: "yes"}

@@ -4,18 +4,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from django.conf import settings
+import pytest
 
 SHOP = Path(__file__).parent / "oscar_shop"
 ROOT = SHOP.parents[2]
 
 
+@pytest.mark.once
 def test_a_real_oscar_shop_is_tracked_learned_from_and_shown_offers(tmp_path):
     database = f"sqlite:///{tmp_path / 'oscar.sqlite3'}"
-    if not settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-        database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/ecomrec_oscar_{os.getpid()}").geturl()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "DJANGO"))}
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-c", str(SHOP / "pytest.ini"), "--noconftest", str(SHOP / "story.py")],

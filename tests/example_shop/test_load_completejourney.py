@@ -30,6 +30,7 @@ def test_households_come_with_what_they_bought_and_only_once(media):
     assert (Order.objects.count(), OrderLine.objects.count()) == (orders, lines)
 
 
+@pytest.mark.once
 def test_more_households_later_are_added():
     load(1)
     before = Order.objects.count()

@@ -46,6 +46,7 @@ def row(text: str, title: str, table: int = 0) -> str:
     return [line for line in text.splitlines() if line.startswith(f"  {title}")][table]
 
 
+@pytest.mark.once
 def test_reports_each_method_with_intervals_and_gains(capsys, tmp_path, monkeypatch):
     StapleShop()
     percents = []
@@ -96,6 +97,7 @@ def test_reports_each_method_with_intervals_and_gains(capsys, tmp_path, monkeypa
     assert set(Checkpoint.objects.values_list("name", flat=True)) == {CHECKPOINT, CATALOG}
 
 
+@pytest.mark.once
 def test_ignores_events_after_until(few, tmp_path, capsys):
     moment = Event.objects.order_by("time")[300].time
     path = tmp_path / "figures.json"
@@ -108,12 +110,14 @@ def test_ignores_events_after_until(few, tmp_path, capsys):
     assert evaluate().evaluation == found
 
 
+@pytest.mark.once
 def test_reports_too_few_cases(few, capsys):
     text = run(capsys)
     assert "for_you: not enough data to evaluate" in text
     assert "at least 100 cases of 30 customers are needed" in text
 
 
+@pytest.mark.once
 def test_reports_interest_weights_set_by_the_shop(few, capsys, settings):
     weights = {"view": 1, "cart": 2, "purchase": 3, "review": 4, "half_life": 9}
     settings.ECOMREC = {**settings.ECOMREC, "INTEREST_WEIGHTS": weights}
@@ -159,6 +163,7 @@ class TestTheFile:
             run(capsys, json=tmp_path)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("error", [OSError("the disk is full"), KeyboardInterrupt()], ids=str)
 def test_a_failed_write_leaves_the_old_file(few, capsys, tmp_path, monkeypatch, error):
     path = tmp_path / "out" / "figures.json"

@@ -52,6 +52,7 @@ def names(past: ShopperHistory) -> set[str]:
     return set(Item.objects.filter(pk__in=past.item.tolist()).values_list("external_id", flat=True))
 
 
+@pytest.mark.once
 class TestAReleaseTrainedOnHabits:
     def test_gives_useful_rankers_that_predict_more_than_bestsellers_and_lists(self, staples):
         release = Release.objects.get()
@@ -166,6 +167,7 @@ class TestProfiles:
         assert set(Segment.objects.filter(size__gt=0).values_list("name", flat=True)) == {"Regulars"}
 
 
+@pytest.mark.once
 def test_the_models_of_pruned_releases_go_with_them(quick, settings):
     settings.ECOMREC = {**settings.ECOMREC, "RELEASES_KEPT": 1}
     first, second, third = (train(publish=True).release for _ in range(3))
@@ -186,6 +188,7 @@ def purchase(item: Item, basket: str, visitor: Visitor | None = None, days: floa
     Event.objects.create(kind="purchase", item=item, visitor=visitor, time=time, basket=basket, price=1)
 
 
+@pytest.mark.once
 class TestSmallShops:
     """Each trains, and publishes what little there is."""
 
@@ -251,6 +254,7 @@ class TestSmallShops:
         assert not release.held_back
 
 
+@pytest.mark.once
 def test_a_ranker_is_compared_with_its_first_strategy(quick):
     for_you = {"for_you": "ecomrec_django.strategies.for_you.ForYou"}
     releases = []
@@ -272,6 +276,7 @@ def test_every_ranker_has_cases():
     assert set(FITTED_CASES) == set(TEST_CASES) == set(RANKERS)
 
 
+@pytest.mark.once
 def test_a_release_that_another_version_judged_is_not_compared_with(quick):
     train(publish=True)
     Release.objects.update(evaluation={"methods": {}})

@@ -66,6 +66,7 @@ def shop(loyal: bool) -> list[str]:
     return brands
 
 
+@pytest.mark.once
 def test_upgrades_follow_the_brands_of_each_shopper():
     brands = shop(loyal=True)
     run = train()
@@ -82,6 +83,7 @@ def test_upgrades_follow_the_brands_of_each_shopper():
     assert len(set(first)) == 2
 
 
+@pytest.mark.once
 def test_random_trade_ups_leave_the_lists_as_they_are():
     shop(loyal=False)
     run = train()

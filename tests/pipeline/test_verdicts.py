@@ -176,6 +176,7 @@ def test_lists_that_are_all_new_are_held_back(published, anchors, offers, outcom
     assert found["for_you"] == ("passed", "")
 
 
+@pytest.mark.once
 def test_a_catalog_that_breaks_for_one_night_changes_nothing():
     """A shop of 25 customers: next to nothing can be judged in it, and yet it keeps its offers."""
     with override_ecomrec(STRATEGIES={"next_item": "tests.support.planted_shop.NextItem"}):
@@ -194,6 +195,7 @@ def test_a_catalog_that_breaks_for_one_night_changes_nothing():
         assert Publication.objects.get().release == mended
 
 
+@pytest.mark.once
 def test_the_first_release_of_a_shop_with_uniform_demand_is_published():
     """5,000 products that sell alike, to customers whom nothing predicts."""
     Item.objects.bulk_create(

@@ -41,6 +41,7 @@ def test_similar_looking_items_are_found_best_first():
     assert list(names("tent", 1)) == ["mat"]
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("painted")
 def test_unique_and_unanalysed_images_have_no_similar_ones():
     assert names("lamp") == {}
@@ -48,6 +49,7 @@ def test_unique_and_unanalysed_images_have_no_similar_ones():
     assert visually_similar(10**9, 5) == []
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("painted")
 def test_inactive_items_are_not_shown():
     Product.objects.filter(sku="mat").delete()
@@ -66,6 +68,7 @@ def test_a_shop_without_a_release_shows_nothing():
     assert visually_similar(1, 5) == []
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("painted")
 def test_vectors_follow_the_items_and_default_to_zero():
     items = items_table()
@@ -81,6 +84,7 @@ def test_vectors_follow_the_items_and_default_to_zero():
     assert load_image_vectors(items) == (None, "")
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("painted")
 def test_vectors_of_two_networks_are_not_compared():
     ItemPicture.objects.filter(item__external_id__in=["mug"]).update(network="newer")
