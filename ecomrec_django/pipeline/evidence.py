@@ -6,15 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..learning.statistics.cooccurrence import Statistics
+from ..learning.statistics.cooccurrence import ENOUGH_ORDERS, Statistics
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# What more than this share of all orders holds is hardly anybody's choice.
-UBIQUITOUS_SHARE = 0.6
-# With fewer orders, shares say little.
-MIN_ORDERS = 20
 MOST_NAMES = 5
 
 
@@ -25,14 +21,14 @@ def evidence_messages(statistics: Statistics, items: pa.Table) -> list[str]:
     """
     purchases = statistics.purchases()
     orders = statistics.baskets(purchases)
-    if orders < MIN_ORDERS:
+    if orders < ENOUGH_ORDERS:
         return []
-    return [*_ubiquitous(statistics, purchases, items, orders), *_anonymous(purchases, orders)]
+    return [*_ubiquitous(statistics, purchases, items), *_anonymous(purchases, orders)]
 
 
-def _ubiquitous(statistics: Statistics, purchases: pa.Table, items: pa.Table, orders: float) -> list[str]:
-    share = statistics.items(purchases).baskets / orders
-    found = np.flatnonzero(share > UBIQUITOUS_SHARE)
+def _ubiquitous(statistics: Statistics, purchases: pa.Table, items: pa.Table) -> list[str]:
+    bought = statistics.items(purchases)
+    share, found = bought.frequency, np.flatnonzero(bought.ubiquitous)
     found = found[np.argsort(-share[found], kind="stable")][:MOST_NAMES]
     if not len(found):
         return []

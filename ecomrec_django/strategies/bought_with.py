@@ -225,9 +225,9 @@ def _cold(
 
 
 def _bestsellers(bought: ItemCounts, offered: BoolArray) -> IntArray:
-    """Item numbers, most customers first; MIN_CUSTOMERS bought each."""
+    """Item numbers, most customers first; MIN_CUSTOMERS bought each. What is in most orders comes last."""
     top = np.flatnonzero(offered & (bought.customers >= MIN_CUSTOMERS))
-    return top[np.lexsort((top, -bought.customers[top]))]
+    return top[np.lexsort((top, -bought.customers[top], bought.ubiquitous[top]))]
 
 
 def _popular(
@@ -240,7 +240,8 @@ def _popular(
     owners, items = np.repeat(owner, len(top)), np.tile(top, len(owner))
     other = catalog.aisle[items] != np.repeat(own_aisle, len(top))
     owners, items = owners[other], items[other]
-    score = FILL_SCORE * bought.customers[items] / max(bought.customers.max(), 1.0)
+    chosen = np.where(bought.ubiquitous, 0.0, bought.customers)
+    score = FILL_SCORE * (1 + chosen[items]) / (1 + chosen.max())
     return Candidates.of(Reason.POPULAR, owners, items, score, bought.customers[items]).ranked(LIST_LENGTH)
 
 

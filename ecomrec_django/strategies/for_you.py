@@ -8,7 +8,7 @@ import numpy as np
 
 from ..learning.measures import MIN_CUSTOMERS
 from ..learning.sparse import rank_in_group
-from ..learning.types import IntArray
+from ..learning.types import FloatArray, IntArray
 from .base import LIST_LENGTH, Lists, Reason, Strategy, StrategyLists, gettext_noop
 from .candidates import Candidates, OfferTable
 
@@ -40,7 +40,9 @@ class ForYou(Strategy):
         everybody = Candidates.none()
         parts = []
         if catalog.active.any():
-            everybody = _bestsellers(np.zeros(len(catalog.ids), np.int64), catalog, bought, PER_NEED)
+            # After all others that sell.
+            sales = bought.weight * np.where(bought.ubiquitous, 1e-6, 1.0)
+            everybody = _bestsellers(np.zeros(len(catalog.ids), np.int64), catalog, bought, sales, PER_NEED)
             parts = [_of_categories(items[column].to_numpy(), catalog, bought) for column in ("category", "aisle")]
         joined = Candidates.joined([Candidates.none(), *parts])
         data.progress(2, 2)
@@ -54,15 +56,17 @@ class ForYou(Strategy):
 
 def _of_categories(category: IntArray, catalog: OfferTable, bought: ItemCounts) -> Candidates:
     """Owners are Category.pk."""
-    return _bestsellers(np.where(category > 0, category, -1), catalog, bought, LIST_LENGTH)
+    return _bestsellers(np.where(category > 0, category, -1), catalog, bought, bought.weight, LIST_LENGTH)
 
 
-def _bestsellers(owner: IntArray, catalog: OfferTable, bought: ItemCounts, per_need: int) -> Candidates:
-    """For each owner (shape (items,), -1 for none) its items by decayed sales, at most ``per_need`` of one need.
+def _bestsellers(
+    owner: IntArray, catalog: OfferTable, bought: ItemCounts, sales: FloatArray, per_need: int
+) -> Candidates:
+    """For each owner (shape (items,), -1 for none) its items by ``sales``, at most ``per_need`` of one need.
 
     What fewer than MIN_CUSTOMERS bought counts as unsold; of such items the newest come first.
     """
-    sales = np.where(bought.customers >= MIN_CUSTOMERS, bought.weight, 0.0)
+    sales = np.where(bought.customers >= MIN_CUSTOMERS, sales, 0.0)
     # An item without a category is a need of its own.
     needs = np.where(catalog.need >= 0, catalog.need, len(catalog.categories) + np.arange(len(catalog.ids)))
     items = np.flatnonzero(catalog.active & (owner >= 0))

@@ -222,3 +222,16 @@ def test_what_is_in_nearly_every_order_is_offered_beside_nothing(share):
     lists = BoughtWith().make(training(baskets(contents), CATALOG)).by_item
     assert offers(lists, 11)[0] == 21
     assert 46 not in lists.items
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_a_fee_in_all_orders_leads_no_list(size):
+    # Of the fees 61 … 63, each order has one, as many have two, and so on.
+    fees = [{"item": 60 + number, "aisle": 5 + number, "category": 500 + number} for number in range(1, size + 1)]
+    contents = [[11, 21]] * 40 + [[12, 31]] * 40 + [[41 + k % 6] for k in range(120)]
+    paid = [content + [fee["item"] for fee in fees] for content in contents]
+    made = BoughtWith().make(training(baskets(paid), [*CATALOG, *fees]))
+    for lists in (made.by_item, made.by_category):
+        leading = [int(lists.items[start]) for start in lists.starts[:-1]]
+        assert leading
+        assert not set(leading) & {fee["item"] for fee in fees}

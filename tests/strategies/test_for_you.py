@@ -134,3 +134,13 @@ def test_the_same_input_gives_the_same_lists():
     for name in vars(one.for_all):
         np.testing.assert_array_equal(getattr(one.for_all, name), getattr(other.for_all, name))
         np.testing.assert_array_equal(getattr(one.by_category, name), getattr(other.by_category, name))
+
+
+@pytest.mark.parametrize(("share", "leads"), [(1.0, False), (0.7, False), (0.6, True)])
+def test_what_is_in_most_orders_leads_no_list_for_everybody(share, leads):
+    bought = [[(21, 22, 1011, 1012)[at % 4], *([1001] if at < share * 40 else [])] for at in range(40)]
+    made = ForYou().make(training(baskets(bought), CATALOG))
+    assert (offers(made.for_all, 0)[0] == 1001) == leads
+    assert 1001 in offers(made.for_all, 0)
+    # On the page of its own kind it is what sells best.
+    assert offers(made.by_category, 100)[0] == 1001

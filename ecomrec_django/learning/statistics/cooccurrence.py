@@ -45,6 +45,9 @@ PRIOR_VIEWERS = 10.0
 # What a visitor without a purchase who came on one day only counts for, beside items that few people know.
 NEWCOMER_WEIGHT = 0.1
 ENOUGH_PEOPLE = 20
+# What more than this share of all orders holds is hardly anybody's choice; shares of fewer orders say little.
+UBIQUITOUS_SHARE = 0.6
+ENOUGH_ORDERS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +70,12 @@ class ItemCounts:
     weighted_others: FloatArray
     share: FloatArray
     frequency: FloatArray
+
+    @property
+    def ubiquitous(self) -> BoolArray:
+        """Which items are in most orders, beside others, as fees, postage and bags are; shape (items,)."""
+        enough = self.baskets > UBIQUITOUS_SHARE * ENOUGH_ORDERS
+        return enough & (self.frequency > UBIQUITOUS_SHARE) & (self.others >= 1)
 
     def expected_baskets(self, anchor: IntArray, item: IntArray) -> FloatArray:
         """Baskets with both that popularity and basket size explain, shape of the two: see `expected_together`.
