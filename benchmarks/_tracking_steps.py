@@ -78,6 +78,12 @@ def make_reports(number: str) -> list[list[dict[str, Any]]]:
     ]
 
 
+def make_cookies(number: str) -> list[str]:
+    from ecomrec_django.tracking.visitors import new_token, sign_cookie
+
+    return [sign_cookie(new_token()) for _ in range(int(number))]
+
+
 def stored() -> int:
     from ecomrec_django.models import Event, Impression
 

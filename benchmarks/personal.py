@@ -222,7 +222,7 @@ class _Contexts:
         from django.test import RequestFactory
 
         from ecomrec_django.tracking.consent import AGREED, CONSENT_COOKIE
-        from ecomrec_django.tracking.visitors import COOKIE
+        from ecomrec_django.tracking.visitors import COOKIE, sign_cookie
         from example_shop.cart import SESSION_KEY, Cart
 
         from ._personal_shop import token_of
@@ -230,7 +230,7 @@ class _Contexts:
         request = RequestFactory().get("/")
         request.session = {SESSION_KEY: dict.fromkeys(self.cart(product), 1)}  # type: ignore[assignment]
         if visitor is not None:
-            request.COOKIES = {CONSENT_COOKIE: AGREED, COOKIE: token_of(visitor)}
+            request.COOKIES = {CONSENT_COOKIE: AGREED, COOKIE: sign_cookie(token_of(visitor))}
         return Context({"product": product, "cart": Cart(request), "request": request})
 
     def cart(self, product: Any) -> list[str]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import secrets
 import socket
 import subprocess
 import sys
@@ -92,7 +91,7 @@ def _pages(options: argparse.Namespace, environment: dict[str, str]) -> list[Row
             }
             shoppers = {variant: HTTPConnection("127.0.0.1", port) for variant, port in ports.items()}
             for kind in ("tracked", "untracked"):
-                taken = _timed(shoppers, kind, options.samples)
+                taken = _timed(shoppers, kind, _cookies(environment, options.samples + 100))
                 figures = {variant: np.percentile(times, [50, 99]) / 1e6 for variant, times in taken.items()}
                 for variant, (p50, p99) in figures.items():
                     rows.append({"name": f"page:{server}:{kind}:{variant}", "p50_ms": p50, "p99_ms": p99})
@@ -101,10 +100,10 @@ def _pages(options: argparse.Namespace, environment: dict[str, str]) -> list[Row
     return rows
 
 
-def _timed(shoppers: dict[str, HTTPConnection], kind: str, samples: int) -> dict[str, list[int]]:
+def _timed(shoppers: dict[str, HTTPConnection], kind: str, cookies: Iterator[str]) -> dict[str, list[int]]:
     taken: dict[str, list[int]] = {variant: [] for variant in shoppers}
-    for number in range(samples + 100):
-        headers = _shopper()
+    for number, cookie in enumerate(cookies):
+        headers = _shopper(cookie)
         address = f"/product/p{number % ITEMS}/" if kind == "tracked" else "/page/"
         for variant, shopper in shoppers.items():
             time.sleep(PAUSE)
@@ -118,9 +117,14 @@ def _timed(shoppers: dict[str, HTTPConnection], kind: str, samples: int) -> dict
     return {variant: times[100:] for variant, times in taken.items()}
 
 
-def _shopper() -> dict[str, str]:
-    """Headers of a consenting shopper whom nobody has seen before."""
-    return {"User-Agent": BROWSER, "Cookie": f"ecomrec_consent=yes; ecomrec_visitor={secrets.token_hex(16)}"}
+def _cookies(environment: dict[str, str], number: int) -> Iterator[str]:
+    """Signed cookies of visitors whom nobody has seen before."""
+    return iter(_inside(environment, "make_cookies", str(number)))
+
+
+def _shopper(cookie: str) -> dict[str, str]:
+    """Headers of a consenting shopper."""
+    return {"User-Agent": BROWSER, "Cookie": f"ecomrec_consent=yes; ecomrec_visitor={cookie}"}
 
 
 @contextmanager
@@ -154,11 +158,12 @@ def _wait_for(attempt: Callable[[], None]) -> None:
 
 def _events(options: argparse.Namespace, environment: dict[str, str]) -> list[Row]:
     reports: list[list[dict[str, Any]]] = _inside(environment, "make_reports", str(options.reports))
+    cookies = _cookies(environment, len(reports) // REPORTS + 4)
     expected = sum(_counted(report) for report in reports)
     before = _inside(environment, "stored")
     with _serving("wsgi", environment, "--workers", "2") as port, ThreadPoolExecutor(4) as pool:
         began = time.monotonic()
-        list(pool.map(lambda some: _send(port, some), [reports[part::4] for part in range(4)]))
+        list(pool.map(lambda some: _send(port, some, cookies), [reports[part::4] for part in range(4)]))
         seconds = time.monotonic() - began
     # The servers have ended, so that everything is written.
     stored = _inside(environment, "stored") - before
@@ -172,12 +177,12 @@ def _counted(report: list[dict[str, Any]]) -> int:
     return sum(len(one.get("seen", "1")) for one in report)
 
 
-def _send(port: int, reports: list[list[dict[str, Any]]]) -> None:
+def _send(port: int, reports: list[list[dict[str, Any]]], cookies: Iterator[str]) -> None:
     connection = HTTPConnection("127.0.0.1", port)
     headers: dict[str, str] = {}
     for number, report in enumerate(reports):
         if number % REPORTS == 0:
-            headers = {**_shopper(), "Content-Type": "application/json"}
+            headers = {**_shopper(next(cookies)), "Content-Type": "application/json"}
         connection.request("POST", "/ecomrec/beacon/", json.dumps({"reports": report}), headers)
         answer = connection.getresponse()
         body = answer.read()

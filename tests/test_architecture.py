@@ -202,6 +202,7 @@ django.setup()
 from django.core.management import call_command
 from django.test import Client
 from ecomrec_django.testing import publish_offers
+from ecomrec_django.tracking.visitors import sign_cookie
 from example_shop.models import Product
 call_command("migrate", verbosity=0)
 for sku in "AB":
@@ -213,7 +214,7 @@ assert "Product B" in page.content.decode(), page.content.decode()
 assert client.get("/ecomrec/api/bought-with/", {"item": "A"}).status_code == 200
 assert client.get("/").status_code == 200
 client.get("/admin/login/")
-client.cookies["ecomrec_visitor"] = "a" * 32
+client.cookies["ecomrec_visitor"] = sign_cookie("a" * 32)
 assert client.get("/ecomrec/api/me/").getvalue()
 assert client.delete("/ecomrec/api/me/").status_code == 200
 """

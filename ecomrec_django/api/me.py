@@ -71,7 +71,7 @@ class MeView(PrivateView):
             answer = {"receipt": None, "removed": {}, "completed": timezone.now()}
         response = Response(answer)
         if not request.headers.get(HEADER):
-            delete_cookie(response)
+            delete_cookie(request._request, response)
         return response
 
 

@@ -66,8 +66,9 @@ def erasure_times(keys: Collection[str] | None = None) -> dict[str, datetime]:
 def erase(keys: Sequence[str]) -> Erasure:
     """Erase the person known under ``keys`` (Visitor.key, one at least), with all visitors merged into theirs.
 
-    Returns the receipt, with ``pending_visitors`` until the history files are rewritten; none if nobody was known. A
-    withdrawal of consent stays in force, on an otherwise empty visitor.
+    Returns the receipt, with ``pending_visitors`` until the history files are rewritten; none if nobody was known. If
+    nobody came since an earlier erasure, its receipt now bars what happened until now. A withdrawal of consent stays in
+    force, on an otherwise empty visitor.
     """
     with transaction.atomic():
         # Imports write a chunk while they hold their checkpoint: the next one will know that nothing may come back.
@@ -76,16 +77,25 @@ def erase(keys: Sequence[str]) -> Erasure:
         reserved = _reserve(keys, now)
         visitors = _visitors(set(keys) - reserved)
         orders = _orders(visitors)
-        erasure = Erasure.objects.create(
-            key=keys[0], time=now, removed_rows=dict.fromkeys([*PLACES, VISITORS], 0), pending_visitors=sorted(visitors)
-        )
+        erasure = _receipt(keys[0], now, visitors)
         _bar({*keys, *visitors.values(), *map(order_key, orders)} - {keys[0]}, now)
         Visitor.objects.filter(key__in=reserved).delete()
     _clear(erasure)
-    if not erasure.pending_visitors:
+    if erasure.completed is None and not erasure.pending_visitors:
         erasure.completed = now
         erasure.save(update_fields=["completed"])
     return erasure
+
+
+def _receipt(key: str, now: datetime, visitors: Collection[int]) -> Erasure:
+    """A new receipt; the latest one of ``key`` if nobody was stored since, so that repeated requests store nothing."""
+    earlier = None if visitors else Erasure.objects.filter(key=key).order_by("pk").last()
+    if earlier is None:
+        removed = dict.fromkeys([*PLACES, VISITORS], 0)
+        return Erasure.objects.create(key=key, time=now, removed_rows=removed, pending_visitors=sorted(visitors))
+    earlier.time = now
+    earlier.save(update_fields=["time"])
+    return earlier
 
 
 def erase_order(order: str) -> Erasure:

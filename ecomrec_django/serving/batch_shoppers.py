@@ -20,7 +20,7 @@ from ..db import MAX_LOOKUP_IDS, chunks, to_aware, to_db_time
 from ..learning.ranking.shopper_history import ShopperHistory
 from ..models import Event, Impression, Publication, StrategyVerdict, Visitor
 from ..privacy.erasure import erasure_times
-from ..tracking.visitors import open_token, token_key, user_key
+from ..tracking.visitors import named_token, token_key, user_key
 from .shopper_context import KIND_NUMBERS, ShopperContext, cap_start, seconds_of
 
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -88,7 +88,7 @@ def visitor_keys(name: str) -> list[str]:
     as the admin shows it, or a visitor token."""
     if _KEY.fullmatch(name):
         return [name]
-    keys = [token_key(open_token(name) or name)]
+    keys = [token_key(named_token(name))]
     try:
         return [user_key(get_user_model()._meta.pk.to_python(name)), *keys]
     except ValidationError:

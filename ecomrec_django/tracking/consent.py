@@ -71,14 +71,20 @@ def withdraw(request: HttpRequest, response: HttpResponseBase) -> None:
     for token in filter(None, (header_token(request), cookie_token(request))):
         exclude(token_key(token))
     if cookie_token(request):
-        delete_cookie(response)
+        delete_cookie(request, response)
 
 
 def exclude(key: str) -> None:
-    """Exclude the visitor under ``key``, with those merged into it, from training."""
+    """Exclude the visitor under ``key``, with those merged into it, from training: also what is on its way here."""
     if key:
         visitor = VisitorIds().resolve([key])[key]
         Visitor.objects.filter(pk=visitor).update(excluded_until=to_db_time(FOREVER))
+
+
+def exclude_known(key: str) -> None:
+    """`exclude`, if anything is stored under ``key``."""
+    if Visitor.objects.filter(key=key).exists():
+        exclude(key)
 
 
 def _remember(request: HttpRequest, response: HttpResponseBase, answer: str) -> None:

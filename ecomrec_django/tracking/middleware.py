@@ -16,7 +16,7 @@ from ..failures import note_failure
 from ..models import Kind
 from .after_response import after_response
 from .bots import is_bot
-from .consent import consents, exclude
+from .consent import consents, exclude_known
 from .importers.orders import import_order, join_guest
 from .importers.reviews import import_review
 from .observation import Observation
@@ -114,7 +114,7 @@ def _process_response(request: HttpRequest, response: HttpResponseBase) -> None:
         token = _give_cookie(request, response, token, record)
     elif refusal is Reason.REFUSED and cookie_token(request):
         # This browser has a cookie from an earlier consent.
-        delete_cookie(response)
+        delete_cookie(request, response)
     after_response(request, lambda: _deliver(request, record, token, refusal))
 
 
@@ -124,10 +124,10 @@ def _give_cookie(request: HttpRequest, response: HttpResponseBase, token: str, r
     if record.account is not None:
         if cookie_token(request):
             # The account identifies them from now on; after logging out they are a new visitor.
-            delete_cookie(response)
+            delete_cookie(request, response)
     elif not token and not has_loaded_account(request) and _keeps_cookies(request):
         token = new_token()
-        set_cookie(response, token, secure=request.is_secure())
+        set_cookie(request, response, token)
         # A shared cache must not hand this visitor's cookie to others.
         patch_cache_control(response, private=True)
     return token
@@ -175,7 +175,7 @@ def _deliver(request: HttpRequest, record: RequestRecord, token: str, refusal: R
     else:
         count_omitted(refusal, len(record.observations))
         if refusal is Reason.REFUSED and (given := cookie_token(request)):
-            try_now(exclude, token_key(given))
+            try_now(exclude_known, token_key(given))
     for order in record.orders.values():
         try_now(import_order, order, guest)
     for review in record.reviews.values():

@@ -22,12 +22,15 @@ from .request_state import request_state
 from .transactions import retry_transaction
 
 COOKIE = "ecomrec_visitor"
+# Its name under HTTPS: browsers accept this prefix from the shop's own host alone, not from sibling domains.
+SECURE_COOKIE = f"__Host-{COOKIE}"
 # Sent by front ends that cannot use the cookie: apps, and pages of another site.
 HEADER = "X-Ecomrec-Visitor"
 COOKIE_SECONDS = 365 * 24 * 3600
 # `Visitor.excluded_until` after a withdrawal of consent; every database and Arrow can store it.
 FOREVER = datetime(2200, 1, 1, tzinfo=UTC)
 _SALT = "ecomrec_django.visitor"
+_COOKIE_SALT = "ecomrec_django.visitor.cookie"
 _HEADER_SALT, _HEADER_PREFIX = "ecomrec_django.visitor.header", "header:"
 
 
@@ -70,9 +73,31 @@ def token_of(request: HttpRequest) -> str:
 
 
 def cookie_token(request: HttpRequest) -> str:
-    """The token in this browser's cookie; empty if there is none or it is malformed."""
-    token = request.COOKIES.get(COOKIE, "")
-    return token if len(token) == 32 and token.isalnum() and token.isascii() else ""
+    """The token in this browser's cookie; empty if there is none, or it is not signed by this shop or expired."""
+    return open_cookie(request.COOKIES.get(cookie_name(request), ""), max_age=COOKIE_SECONDS)
+
+
+def cookie_name(request: HttpRequest) -> str:
+    """The name of the visitor cookie: SECURE_COOKIE under HTTPS."""
+    return SECURE_COOKIE if request.is_secure() or settings.SESSION_COOKIE_SECURE else COOKIE
+
+
+def has_forged_cookie(request: HttpRequest) -> bool:
+    """Whether the request has a visitor cookie that this shop did not sign, or that expired."""
+    return bool(request.COOKIES.get(cookie_name(request))) and not cookie_token(request)
+
+
+def sign_cookie(token: str) -> str:
+    """The signed form of a token in the cookie; it is valid for a year."""
+    return TimestampSigner(salt=_COOKIE_SALT).sign(token)
+
+
+def open_cookie(signed: str, max_age: int | None = None) -> str:
+    """The token that `sign_cookie` signed; empty if the signature is invalid or older than ``max_age`` seconds."""
+    try:
+        return TimestampSigner(salt=_COOKIE_SALT).unsign(signed, max_age=max_age)
+    except BadSignature:
+        return ""
 
 
 def header_token(request: HttpRequest) -> str:
@@ -88,7 +113,7 @@ def sign_token(token: str) -> str:
 def open_token(signed: str, max_age: int | None = None) -> str:
     """The token that `sign_token` signed; empty if the signature is invalid or older than ``max_age`` seconds.
 
-    A cookie cannot contain such a token, so the signature cannot be circumvented.
+    It begins with a prefix, so that it is never a cookie's.
     """
     try:
         return _HEADER_PREFIX + TimestampSigner(salt=_HEADER_SALT).unsign(signed, max_age=max_age)
@@ -101,21 +126,27 @@ def new_token() -> str:
     return secrets.token_hex(16)
 
 
-def set_cookie(response: HttpResponseBase, token: str, *, secure: bool) -> None:
-    """Set the visitor cookie: first-party and unreadable for scripts."""
+def named_token(name: str) -> str:
+    """The token in the value of a cookie or of the header, else ``name`` itself."""
+    return open_token(name) or open_cookie(name) or name
+
+
+def set_cookie(request: HttpRequest, response: HttpResponseBase, token: str) -> None:
+    """Set the visitor cookie: signed, first-party and unreadable for scripts."""
+    name = cookie_name(request)
     response.set_cookie(
-        COOKIE,
-        token,
+        name,
+        sign_cookie(token),
         max_age=COOKIE_SECONDS,
-        secure=secure or settings.SESSION_COOKIE_SECURE,
+        secure=name == SECURE_COOKIE,
         httponly=True,
         samesite="Lax",
     )
 
 
-def delete_cookie(response: HttpResponseBase) -> None:
+def delete_cookie(request: HttpRequest, response: HttpResponseBase) -> None:
     """Delete the visitor cookie."""
-    response.delete_cookie(COOKIE, samesite="Lax")
+    response.delete_cookie(cookie_name(request), samesite="Lax")
 
 
 # -- rows -----------------------------------------------------------------------------------------------------------

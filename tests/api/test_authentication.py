@@ -22,7 +22,15 @@ from ecomrec_django.serving.tokens import seal_block, seal_item
 from ecomrec_django.testing import override_ecomrec
 from ecomrec_django.tracking import track
 from ecomrec_django.tracking.consent import CONSENT_COOKIE
-from ecomrec_django.tracking.visitors import COOKIE, FOREVER, account_of, sign_token, token_key, user_key
+from ecomrec_django.tracking.visitors import (
+    COOKIE,
+    FOREVER,
+    account_of,
+    open_cookie,
+    sign_token,
+    token_key,
+    user_key,
+)
 
 pytestmark = pytest.mark.django_db
 ME, BEACON, CONSENT = reverse("ecomrec:me"), reverse("ecomrec:beacon"), reverse("ecomrec:consent")
@@ -210,7 +218,7 @@ def test_a_setting_names_the_ways_that_count_here(client, anna):
 
 def test_login_by_token_merges_the_cookies_history(client, anna):
     report(client)
-    cookie = client.cookies[COOKIE].value
+    cookie = open_cookie(client.cookies[COOKIE].value)
     assert owners() == {token_key(cookie)}
     answer = client.get("/api/products/b/", **bearer(anna))
     assert owners() == {user_key(anna.pk)}

@@ -12,7 +12,7 @@ from ecomrec_django.serving.tokens import open_block, seal_block, seal_item
 from ecomrec_django.testing import override_ecomrec
 from ecomrec_django.tracking.consent import CONSENT_COOKIE
 from ecomrec_django.tracking.omissions import Reason, omitted_count
-from ecomrec_django.tracking.visitors import COOKIE, token_key, user_key
+from ecomrec_django.tracking.visitors import COOKIE, open_cookie, token_key, user_key
 
 pytestmark = pytest.mark.django_db
 URL = reverse("ecomrec:beacon")
@@ -62,13 +62,13 @@ def test_the_first_reported_view_sets_the_cookie(shopper):
     assert (answer.status_code, answer.content) == (204, b"")
     event = Event.objects.get()
     assert (event.kind, event.item.external_id, event.price) == ("view_item", "a", None)
-    assert event.visitor.key == token_key(answer.cookies[COOKIE].value)
+    assert event.visitor.key == token_key(open_cookie(answer.cookies[COOKIE].value))
     assert "private" in answer["Cache-Control"]
     assert set(answer.cookies) == {COOKIE}
 
 
 def test_the_cookie_given_before_is_kept(shopper):
-    token = report(shopper, view()).cookies[COOKIE].value
+    token = open_cookie(report(shopper, view()).cookies[COOKIE].value)
     answer = report(shopper, view("b", "1" * 32))
     assert COOKIE not in answer.cookies
     assert set(Event.objects.values_list("visitor__key", flat=True)) == {token_key(token)}

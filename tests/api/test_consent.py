@@ -7,7 +7,7 @@ from django.utils import timezone
 from ecomrec_django.models import Visitor
 from ecomrec_django.testing import override_ecomrec
 from ecomrec_django.tracking.consent import CONSENT_COOKIE, opt_out
-from ecomrec_django.tracking.visitors import COOKIE, FOREVER, token_key, user_key
+from ecomrec_django.tracking.visitors import COOKIE, FOREVER, sign_cookie, token_key, user_key
 
 pytestmark = pytest.mark.django_db
 URL = reverse("ecomrec:consent")
@@ -51,7 +51,8 @@ def test_the_shops_own_consent_function_is_reported(browser):
 
 
 def test_a_withdrawing_guest_loses_the_cookie_and_is_excluded(browser):
-    browser.cookies[COOKIE] = token = "a" * 32
+    token = "a" * 32
+    browser.cookies[COOKIE] = sign_cookie(token)
     assert answer(browser, False).cookies[COOKIE].value == ""
     assert withdrawn(token_key(token))
 

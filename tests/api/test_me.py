@@ -31,7 +31,7 @@ from ecomrec_django.privacy.erasure import PLACES, finish_erasures
 from ecomrec_django.testing import override_ecomrec
 from ecomrec_django.tracking.intake import store
 from ecomrec_django.tracking.observation import Observation
-from ecomrec_django.tracking.visitors import COOKIE, merge, token_key, user_key
+from ecomrec_django.tracking.visitors import COOKIE, merge, sign_cookie, token_key, user_key
 
 pytestmark = pytest.mark.django_db
 URL = reverse("ecomrec:me")
@@ -66,7 +66,7 @@ def rows(visitor: Visitor) -> int:
 
 def guest(token: str = GUEST, **options) -> Client:
     client = Client(**options)
-    client.cookies[COOKIE] = token
+    client.cookies[COOKIE] = sign_cookie(token)
     return client
 
 
@@ -135,7 +135,7 @@ def test_the_session_takes_precedence_over_the_cookie():
     client, user = account()
     plant(user_key(user.pk), "mine")
     plant(token_key(OTHER), "others")
-    client.cookies[COOKIE] = OTHER
+    client.cookies[COOKIE] = sign_cookie(OTHER)
     assert [row["order"] for row in read(client.get(URL))["events"]] == ["mine"]
     client.delete(URL)
     assert not Event.objects.filter(basket="mine").exists()
@@ -169,7 +169,7 @@ def test_requests_cannot_name_another_visitor():
         response = client.delete(address, json.dumps(guess), content_type="application/json", **headers)
         assert response.status_code == 200
         assert rows(victim) == 5
-        client.cookies[COOKIE] = GUEST
+        client.cookies[COOKIE] = sign_cookie(GUEST)
     assert not Visitor.objects.filter(pk=mine.pk).exists()
 
 

@@ -7,7 +7,7 @@ from ecomrec_django.api.throttling import AddressThrottle
 from ecomrec_django.serving.tokens import open_block
 from ecomrec_django.testing import override_ecomrec, publish_offers
 from ecomrec_django.tracking.consent import CONSENT_COOKIE
-from ecomrec_django.tracking.visitors import COOKIE
+from ecomrec_django.tracking.visitors import COOKIE, sign_cookie
 from tests.support.catalogs import CartCatalog
 from tests.support.shoppers import TOKEN, remember
 
@@ -127,7 +127,7 @@ def test_for_you_is_not_cached_by_shared_caches(client):
 
 def test_for_you_looks_up_only_consenting_shoppers(client, django_assert_num_queries):
     remember("9")
-    client.cookies.load({COOKIE: TOKEN})
+    client.cookies.load({COOKIE: sign_cookie(TOKEN)})
     with django_assert_num_queries(2):
         assert items(client) == ["4", "5"]
     client.cookies.load({CONSENT_COOKIE: "yes"})

@@ -24,7 +24,14 @@ from ecomrec_django.models import DailyFigure, Event, Impression, Visitor
 from ecomrec_django.serving.tokens import seal_block, seal_item
 from ecomrec_django.testing import override_ecomrec, publish_offers
 from ecomrec_django.tracking.consent import CONSENT_COOKIE
-from ecomrec_django.tracking.visitors import COOKIE, HEADER, open_token, sign_token, token_key
+from ecomrec_django.tracking.visitors import (
+    COOKIE,
+    HEADER,
+    open_token,
+    sign_cookie,
+    sign_token,
+    token_key,
+)
 from ecomrec_django.urls import urlpatterns
 from example_shop.models import Product
 
@@ -52,7 +59,7 @@ print(*(name for name in ("EcomrecBlock", "EcomrecPersonalData") if name in sche
 EXAMPLES = 40
 ANSWERED = {"by", "since", "until", "lines", "shop"}
 TOKEN = "a" * 32
-COOKIES = {COOKIE: TOKEN, CONSENT_COOKIE: "yes"}
+COOKIES = {COOKIE: sign_cookie(TOKEN), CONSENT_COOKIE: "yes"}
 HEADERS = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
 SLOT, REPORTS = "/ecomrec/api/slots/{slot}/", "/ecomrec/api/reports/"
 EXPLAIN, ME, VISITOR = "/ecomrec/api/explain/", "/ecomrec/api/me/", "/ecomrec/api/visitor/"

@@ -7,7 +7,7 @@ from urllib.request import urlopen
 import pytest
 
 from ecomrec_django.tracking.consent import CONSENT_COOKIE
-from ecomrec_django.tracking.visitors import COOKIE, open_token, token_key, user_key
+from ecomrec_django.tracking.visitors import COOKIE, open_cookie, open_token, token_key, user_key
 from tests.support.frontend import built_page, installed_packages, static_server
 from tests.support.processes import wait_for
 
@@ -176,7 +176,7 @@ def shopper(visit, host):
 
     def key():
         tokens = [cookie["value"] for cookie in window.context.cookies() if cookie["name"] == COOKIE]
-        return token_key(tokens[0]) if tokens else ""
+        return token_key(open_cookie(tokens[0])) if tokens else ""
 
     return window, key
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ecomrec_django.tracking.consent import CONSENT_COOKIE
-from ecomrec_django.tracking.visitors import COOKIE, token_key
+from ecomrec_django.tracking.visitors import COOKIE, open_cookie, token_key
 from tests.support.processes import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.once]
@@ -54,7 +54,7 @@ def shopper(visit, address, real_shop):
 
     def views():
         tokens = [cookie["value"] for cookie in window.context.cookies() if cookie["name"] == COOKIE]
-        return json.loads(real_shop.ask(VIEWS.format(key=token_key(tokens[0])))) if tokens else []
+        return json.loads(real_shop.ask(VIEWS.format(key=token_key(open_cookie(tokens[0]))))) if tokens else []
 
     return window.page, views
 

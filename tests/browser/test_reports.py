@@ -7,7 +7,7 @@ from urllib.request import urlopen
 import pytest
 
 from ecomrec_django.tracking.consent import CONSENT_COOKIE
-from ecomrec_django.tracking.visitors import COOKIE, token_key
+from ecomrec_django.tracking.visitors import COOKIE, open_cookie, token_key
 from tests.support.processes import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.once]
@@ -129,7 +129,7 @@ def said(window, name):
 def recorded(real_shop, window):
     """What the shop knows of the owner of a window."""
     token = next(cookie["value"] for cookie in window.context.cookies() if cookie["name"] == COOKIE)
-    return json.loads(real_shop.ask(RECORDED.format(visitor=token_key(token))))
+    return json.loads(real_shop.ask(RECORDED.format(visitor=token_key(open_cookie(token)))))
 
 
 def recorded_once(real_shop, window, true):

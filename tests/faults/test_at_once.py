@@ -15,7 +15,7 @@ from ecomrec_django.tracking.consent import CONSENT_COOKIE
 from ecomrec_django.tracking.intake import store
 from ecomrec_django.tracking.observation import Observation
 from ecomrec_django.tracking.omissions import Reason, omitted_count
-from ecomrec_django.tracking.visitors import COOKIE, merge, new_token, token_key, user_key
+from ecomrec_django.tracking.visitors import COOKIE, merge, new_token, sign_cookie, token_key, user_key
 
 from ..support.breakable_services import BROWSER
 from ..support.threads import SECONDS, at_once
@@ -35,7 +35,7 @@ def browser(token=""):
     client = Client(headers={"User-Agent": BROWSER})
     client.cookies[CONSENT_COOKIE] = "yes"
     if token:
-        client.cookies[COOKIE] = token
+        client.cookies[COOKIE] = sign_cookie(token)
     return client
 
 

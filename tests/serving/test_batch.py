@@ -20,7 +20,7 @@ from ecomrec_django.serving.model_cache import MODELS
 from ecomrec_django.serving.offers import offers
 from ecomrec_django.testing import override_ecomrec
 from ecomrec_django.tracking.consent import CONSENT_COOKIE, agree, exclude
-from ecomrec_django.tracking.visitors import COOKIE, merge, sign_token, token_key, user_key
+from ecomrec_django.tracking.visitors import COOKIE, merge, sign_cookie, sign_token, token_key, user_key
 from tests.support.staple_shop import START, sku, token
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +49,7 @@ def agreed(customer, time=START):
 
 def ask(customer):
     request = RequestFactory().get("/")
-    request.COOKIES |= {CONSENT_COOKIE: "yes", COOKIE: token(customer)}
+    request.COOKIES |= {CONSENT_COOKIE: "yes", COOKIE: sign_cookie(token(customer))}
     return request
 
 

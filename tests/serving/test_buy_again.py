@@ -21,7 +21,7 @@ from ecomrec_django.serving.slots import slot_offers
 from ecomrec_django.testing import override_ecomrec
 from ecomrec_django.tracking.consent import CONSENT_COOKIE, exclude
 from ecomrec_django.tracking.request_state import request_state
-from ecomrec_django.tracking.visitors import COOKIE, token_key
+from ecomrec_django.tracking.visitors import COOKIE, sign_cookie, token_key
 from example_shop.models import Product
 from tests.support.queries import without_savepoints
 from tests.support.staple_shop import token
@@ -53,7 +53,7 @@ def ask(rf):
         request = rf.get("/")
         request.COOKIES |= {
             CONSENT_COOKIE: consent,
-            COOKIE: customer if isinstance(customer, str) else token(customer),
+            COOKIE: sign_cookie(customer if isinstance(customer, str) else token(customer)),
         }
         return request
 
@@ -150,7 +150,7 @@ class TestWhatIsDue:
         assert all(Product.objects.get(sku=name).title in html for name in expected)
         assert "Time to buy again" in html
         assert [offer.item for offer in slot_offers(ask(), "again").offers] == expected
-        client.cookies[COOKIE], client.cookies[CONSENT_COOKIE] = token(ANNA), "yes"
+        client.cookies[COOKIE], client.cookies[CONSENT_COOKIE] = sign_cookie(token(ANNA)), "yes"
         response = client.get(reverse("ecomrec:buy-again"), {"limit": 4})
         assert [offer["item"] for offer in response.json()["offers"]] == expected
         assert "private" in response["Cache-Control"]

@@ -25,7 +25,7 @@ from ecomrec_django.serving.slots import slot_offers
 from ecomrec_django.testing import override_ecomrec
 from ecomrec_django.tracking.consent import CONSENT_COOKIE, exclude
 from ecomrec_django.tracking.request_state import request_state
-from ecomrec_django.tracking.visitors import COOKIE, merge, token_key, user_key
+from ecomrec_django.tracking.visitors import COOKIE, merge, sign_cookie, token_key, user_key
 from example_shop.models import Product
 from tests.support.queries import without_savepoints
 from tests.support.staple_shop import APPLIANCES, PER_AISLE, token
@@ -56,7 +56,7 @@ def ask(rf):
     def ask(customer=ANNA, consent="yes", user=None, **headers):
         request = rf.get("/", **headers)
         cookie = customer if isinstance(customer, str) else token(customer)
-        request.COOKIES |= {CONSENT_COOKIE: consent, COOKIE: cookie}
+        request.COOKIES |= {CONSENT_COOKIE: consent, COOKIE: sign_cookie(cookie)}
         if user:
             request.COOKIES["sessionid"] = "x"
             request.user = user
@@ -244,7 +244,7 @@ class TestAKnownCustomer:
         assert page_of(ask(), None).shopper is None
 
     def test_finds_their_segment_in_the_export(self, shop, client):
-        client.cookies[COOKIE] = token(ANNA)
+        client.cookies[COOKIE] = sign_cookie(token(ANNA))
         said = json.loads(client.get(reverse("ecomrec:me")).getvalue())
         row = Profile.objects.get(visitor=visitor(ANNA))
         assert said["profiles"] == [{"segment": row.segment.description, "until": row.until.isoformat()}]

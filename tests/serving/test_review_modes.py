@@ -18,7 +18,7 @@ from ecomrec_django.strategies.base import decode_offers, encode_offers
 from ecomrec_django.strategies.bought_with import BoughtWith
 from ecomrec_django.testing import override_ecomrec, publish_offers
 from ecomrec_django.tracking.consent import CONSENT_COOKIE
-from ecomrec_django.tracking.visitors import COOKIE
+from ecomrec_django.tracking.visitors import COOKIE, sign_cookie
 from tests.support.releases import encoded, list_of
 from tests.support.releases import release as make_release
 from tests.support.staple_shop import published_staple_shop, token
@@ -168,7 +168,7 @@ class TestOffersToAKnownShopper:
 
     def seen(self, shop, limit=20, strategy="bought_with", consent="yes"):
         request = RequestFactory().get("/")
-        request.COOKIES |= {CONSENT_COOKIE: consent, COOKIE: token(self.ANNA)}
+        request.COOKIES |= {CONSENT_COOKIE: consent, COOKIE: sign_cookie(token(self.ANNA))}
         return shown([self.beside(shop)], strategy, request, limit)
 
     def test_are_led_by_their_staples_where_nothing_has_to_be_approved(self, habits, republished):

@@ -10,7 +10,7 @@ from django.test import RequestFactory
 from ecomrec_django.learning.ranking.shopper_history import PURCHASE, ShopperHistory
 from ecomrec_django.models import Item, Profile, Segment, Visitor
 from ecomrec_django.tracking.consent import CONSENT_COOKIE
-from ecomrec_django.tracking.visitors import COOKIE, token_key
+from ecomrec_django.tracking.visitors import COOKIE, sign_cookie, token_key
 
 TOKEN = "a" * 32
 
@@ -18,7 +18,7 @@ TOKEN = "a" * 32
 def asking(token: str = TOKEN, consent: str = "yes"):
     """A request of the browser with this token."""
     request = RequestFactory().get("/")
-    request.COOKIES = {COOKIE: token, CONSENT_COOKIE: consent}
+    request.COOKIES = {COOKIE: sign_cookie(token), CONSENT_COOKIE: consent}
     return request
 
 

@@ -15,7 +15,7 @@ from ecomrec_django.tracking.bots import is_bot
 from ecomrec_django.tracking.consent import CONSENT_COOKIE
 from ecomrec_django.tracking.middleware import TrackingMiddleware
 from ecomrec_django.tracking.omissions import Reason, omitted_count
-from ecomrec_django.tracking.visitors import COOKIE, token_key, user_key
+from ecomrec_django.tracking.visitors import COOKIE, SECURE_COOKIE, open_cookie, token_key, user_key
 
 pytestmark = pytest.mark.django_db
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -49,9 +49,10 @@ def view(method="get", status=200, consent=True, user=None, secure=False, name="
 def test_a_consenting_guest_is_recorded_under_a_hashed_cookie(item):
     response = view(secure=True)
     event = Event.objects.get()
-    cookie = response.cookies[COOKIE]
-    assert (event.kind, event.item, event.visitor.key) == ("view_item", item, token_key(cookie.value))
+    cookie = response.cookies[SECURE_COOKIE]
+    assert (event.kind, event.item, event.visitor.key) == ("view_item", item, token_key(open_cookie(cookie.value)))
     assert (cookie["secure"], cookie["httponly"], cookie["samesite"]) == (True, True, "Lax")
+    assert (cookie["path"], cookie["domain"]) == ("/", "")
     assert "Vary" not in response.headers
 
 

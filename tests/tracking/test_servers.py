@@ -19,7 +19,7 @@ from ecomrec_django.tracking import receivers
 from ecomrec_django.tracking.consent import CONSENT_COOKIE
 from ecomrec_django.tracking.importers.orders import import_purchases
 from ecomrec_django.tracking.omissions import Reason, omitted_count
-from ecomrec_django.tracking.visitors import COOKIE, token_key
+from ecomrec_django.tracking.visitors import COOKIE, sign_cookie, token_key
 from example_shop.models import Order
 from tests.tracking.test_middleware import BROWSER
 
@@ -207,7 +207,7 @@ def test_a_failing_consent_function_is_counted(ask, settings):
     settings.ECOMREC = {**settings.ECOMREC, "CONSENT": lambda request: 1 / 0}
     token = "a" * 32
     Visitor.objects.create(key=token_key(token))
-    answer = ask("/page/a/", headers={**AGREED, "Cookie": f"{COOKIE}={token}"})
+    answer = ask("/page/a/", headers={**AGREED, "Cookie": f"{COOKIE}={sign_cookie(token)}"})
     assert answer.status == 200
     assert "Set-Cookie" not in answer.headers
     assert omitted_count(Reason.LOST) == 1

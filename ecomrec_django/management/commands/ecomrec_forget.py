@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from ...errors import TrainingError
 from ...models import Erasure, Event, Visitor
 from ...privacy.erasure import erase, erase_order, finish_erasures
-from ...tracking.visitors import open_token, token_key, user_key
+from ...tracking.visitors import named_token, token_key, user_key
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 
@@ -80,7 +80,7 @@ def _account_key(text: str) -> str:
 
 def _visitor_key(text: str) -> str:
     """The Visitor.key of a known visitor. Raises CommandError if unknown, or merged into an account."""
-    key = text if _KEY.fullmatch(text) else token_key(open_token(text) or text)
+    key = text if _KEY.fullmatch(text) else token_key(named_token(text))
     visitor = Visitor.objects.filter(key=key).select_related("merged_into").first()
     if visitor is None:
         raise CommandError(f"There is no visitor {text!r}, so there is nothing to erase.")

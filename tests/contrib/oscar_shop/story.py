@@ -32,7 +32,7 @@ from ecomrec_django.tasks import run_training
 from ecomrec_django.testing import publish_offers
 from ecomrec_django.tracking.importers.orders import import_purchases
 from ecomrec_django.tracking.importers.reviews import import_reviews
-from ecomrec_django.tracking.visitors import guest_key, token_key, user_key
+from ecomrec_django.tracking.visitors import guest_key, open_cookie, token_key, user_key
 
 Order, User, Product = get_model("order", "Order"), get_model("auth", "User"), get_model("catalogue", "Product")
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -250,7 +250,7 @@ def test_a_visit_creates_four_kinds_of_events(shop, shopper):
     assert events("add_to_cart") == [(tent, 1, None), (lamp, 2, None)]
     order = check_out(shopper)
     assert events("purchase") == [(tent, 1, Decimal("100.00")), (lamp, 2, Decimal("28.00"))]
-    visitor = token_key(shopper.cookies["ecomrec_visitor"].value)
+    visitor = token_key(open_cookie(shopper.cookies["ecomrec_visitor"].value))
     assert order.user is None
     assert set(Event.objects.values_list("visitor__key", flat=True)) == {visitor}
     answer = shopper.post(
