@@ -1,17 +1,18 @@
 """Incremental export of events to Parquet files, one folder per month, for training.
 
 The files are derived and can be rebuilt at any time. Each export writes one file per month, named after the range of
-event ids it covers, under a temporary name; the checkpoint moves only when all files are renamed. Files beyond the
-checkpoint are leftovers of an interrupted export, which the next one removes.
+event ids it covers, under a temporary name; the checkpoint, which holds the SHA-256 of each file, moves only when all
+files are renamed. Files that the checkpoint does not name are leftovers of an interrupted export, which the next one
+removes; a file that is missing or was changed makes the next export rebuild the history.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,6 @@ CHECKPOINT = "history"
 # This checkpoint exists while exported events have changed since their export.
 STALE = "history changed"
 CHUNK_EVENTS = 100_000
-_NAME = re.compile(r"(\d+)-(\d+)\.parquet")
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,34 @@ class HistoryReport:
     rebuilt: str = ""
 
 
+@dataclass(frozen=True)
+class ExportPosition:
+    """How far the export has come.
+
+    event: the last exported Event.pk
+    rows: events in the files
+    files: SHA-256 of each file, by its path within the history's folder
+    """
+
+    event: int = 0
+    rows: int = 0
+    files: dict[str, str] = field(default_factory=dict)
+
+    def matches(self, path: Path) -> bool:
+        """Whether a file that exists is as it was written."""
+        return self.files.get(history_name(path)) == digest_of(path)
+
+
 def export_history(progress: Progress = no_progress) -> HistoryReport:
     """Export the events since the last export; rebuild everything if files, checkpoint and table disagree."""
     Checkpoint.objects.get_or_create(name=CHECKPOINT)
-    last, rows = export_position()
-    remove_leftovers(last)
-    if reason := _inconsistency(last, rows):
+    position = export_position()
+    remove_leftovers(position)
+    if reason := _inconsistency(position):
         logger.warning("Rebuilding the history: %s.", reason)
         return rebuild_history(progress, reason)
-    new_rows = _append(last, rows, progress)
-    return HistoryReport(new_rows, rows + new_rows)
+    new_rows = _append(position, progress)
+    return HistoryReport(new_rows, position.rows + new_rows)
 
 
 def rebuild_history(progress: Progress = no_progress, reason: str = "requested") -> HistoryReport:
@@ -70,13 +88,13 @@ def rebuild_history(progress: Progress = no_progress, reason: str = "requested")
     Checkpoint.objects.filter(name=STALE).delete()
     if history_folder().exists():
         shutil.rmtree(history_folder())
-    rows = _append(0, 0, progress)
+    rows = _append(ExportPosition(), progress)
     return HistoryReport(rows, rows, reason)
 
 
 def last_exported_event() -> int:
     """The last Event.pk that the history covers; 0 if none."""
-    return export_position()[0]
+    return export_position().event
 
 
 def mark_stale(events: QuerySet[Event]) -> None:
@@ -85,44 +103,54 @@ def mark_stale(events: QuerySet[Event]) -> None:
         Checkpoint.objects.get_or_create(name=STALE)
 
 
-def export_position() -> tuple[int, int]:
-    """The last exported Event.pk, and the number of rows in the files."""
+def export_position() -> ExportPosition:
+    """Where the last export ended."""
     position = Checkpoint.objects.filter(name=CHECKPOINT).values_list("position", flat=True).first() or {}
-    return position.get("event", 0), position.get("rows", 0)
+    return ExportPosition(**position)
 
 
-def remove_leftovers(last: int) -> None:
-    """Delete what an interrupted export left behind: temporary files, and those beyond event ``last``."""
+def history_name(path: Path) -> str:
+    """The path of a file within the history's folder, such as ``2017-03/1-500.parquet``."""
+    return path.relative_to(history_folder()).as_posix()
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def remove_leftovers(position: ExportPosition) -> None:
+    """Delete the files that an interrupted export left behind."""
     for path in history_folder().glob("*/*"):
-        name = _NAME.fullmatch(path.name)
-        if name is None or int(name[2]) > last:
+        if history_name(path) not in position.files:
             path.unlink()
 
 
-def _inconsistency(last: int, rows: int) -> str:
+def _inconsistency(position: ExportPosition) -> str:
     """Why the files have to be rebuilt; empty if events can be appended."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     if Checkpoint.objects.filter(name=STALE).exists():
         return "exported events have changed since"
-    try:
-        written = sum(pq.read_metadata(path).num_rows for path in history_folder().glob("*/*.parquet"))
-    except (OSError, pa.ArrowInvalid) as error:
-        return f"a file cannot be read ({error})"
-    if written != rows:
-        return f"its files hold {written} events, its checkpoint {rows}"
+    for name in sorted(position.files):
+        try:
+            if not position.matches(history_folder() / name):
+                return f"{name} was changed since it was written"
+        except FileNotFoundError:
+            return f"{name} is missing"
+        except OSError as error:
+            return f"{name} cannot be read ({error})"
     # Fewer if events were erased; more if a transaction that began before the last export ended after it.
-    if (stored := Event.objects.filter(pk__lte=last).count()) != rows:
-        return f"the database has {stored} of the {rows} exported events"
+    if (stored := Event.objects.filter(pk__lte=position.event).count()) != position.rows:
+        return f"the database has {stored} of the {position.rows} exported events"
     return ""
 
 
 @gc_paused()
-def _append(last: int, rows: int, progress: Progress) -> int:
-    """Export the events after ``last``, and move the checkpoint there."""
+def _append(position: ExportPosition, progress: Progress) -> int:
+    """Export the events after ``position``, and move the checkpoint to their end."""
     import pyarrow.parquet as pq
 
+    last = position.event
     end = Event.objects.aggregate(last=Max("pk"))["last"] or 0
     if end <= last:
         return 0
@@ -142,16 +170,17 @@ def _append(last: int, rows: int, progress: Progress) -> int:
     finally:
         for _, writer in writers.values():
             writer.close()
+    files = dict(position.files)
     for path, _ in writers.values():
-        path.rename(path.with_suffix(""))
-    move_checkpoint(end, rows + done)
+        written = path.rename(path.with_suffix(""))
+        files[history_name(written)] = digest_of(written)
+    move_checkpoint(ExportPosition(end, position.rows + done, files))
     return done
 
 
-def move_checkpoint(last: int, rows: int) -> None:
-    """Store the position of the export: the last exported Event.pk and the rows in the files."""
-    position = {"event": last, "rows": rows}
-    Checkpoint.objects.filter(name=CHECKPOINT).update(position=position, updated=timezone.now())
+def move_checkpoint(position: ExportPosition) -> None:
+    """Store ``position``."""
+    Checkpoint.objects.filter(name=CHECKPOINT).update(position=asdict(position), updated=timezone.now())
 
 
 def _tables(last: int, end: int) -> Iterator[pa.Table]:

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 from ..artifacts import history_folder
 from ..db import MAX_LOOKUP_IDS, chunks
 from ..models import Event
-from .export import CHUNK_EVENTS, export_position, move_checkpoint, remove_leftovers
+from .export import (
+    CHUNK_EVENTS,
+    ExportPosition,
+    digest_of,
+    export_position,
+    history_name,
+    move_checkpoint,
+    remove_leftovers,
+)
 
 if TYPE_CHECKING:
     from ..learning.types import AnyArray, BoolArray, IntArray
@@ -25,32 +33,39 @@ def remove_rows(column: str, select: Callable[[AnyArray], BoolArray]) -> int:
     """Remove the rows for which ``select`` is true of the value of ``column``; returns their number.
 
     Delete their events from the table first. The new files are renamed once all are written, then the checkpoint moves:
-    after a crash in between, the next export finds the files inconsistent and rebuilds them. The same holds for an
-    unreadable file, which is deleted.
+    after a crash in between, the next export finds the files inconsistent and rebuilds them. The same holds for a file
+    that was changed, which is deleted.
     """
-    last, rows = export_position()
-    remove_leftovers(last)
+    import pyarrow.parquet as pq
+
+    position = export_position()
+    remove_leftovers(position)
     replacements: list[tuple[Path, Path | None]] = []
-    removed = 0
+    files, removed = dict(position.files), 0
     for path in sorted(history_folder().glob("*/*.parquet")):
-        selected = _selected_rows(path, column, select)
+        if not position.matches(path):
+            logger.warning("Removing a history file that was changed since it was written: %s.", history_name(path))
+            path.unlink()
+            continue
+        selected = select(pq.ParquetFile(path).read([column])[column].to_numpy())
         if selected.any():
             replacements.append((path, None if selected.all() else _rewrite(path, ~selected)))
             removed += int(selected.sum())
     for path, replacement in replacements:
         if replacement is None:
             path.unlink()
+            del files[history_name(path)]
         else:
-            replacement.rename(path)
+            files[history_name(path)] = digest_of(replacement.rename(path))
     if removed:
-        move_checkpoint(last, rows - removed)
+        move_checkpoint(ExportPosition(position.event, position.rows - removed, files))
     return removed
 
 
 def remove_deleted() -> int:
     """Remove the rows whose events have been deleted from the table; returns their number."""
-    last, rows = export_position()
-    if rows <= Event.objects.filter(pk__lte=last).count():
+    position = export_position()
+    if position.rows <= Event.objects.filter(pk__lte=position.event).count():
         return 0
     return remove_rows("event", _is_deleted)
 
@@ -62,21 +77,6 @@ def _is_deleted(events: IntArray) -> BoolArray:
     for chunk in chunks(events.tolist(), MAX_LOOKUP_IDS):
         stored += Event.objects.filter(pk__in=chunk).order_by().values_list("pk", flat=True)
     return ~np.isin(events, stored)
-
-
-def _selected_rows(path: Path, column: str, select: Callable[[AnyArray], BoolArray]) -> BoolArray:
-    """The mask of the rows of one file that are to be removed."""
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        values = pq.ParquetFile(path).read([column])[column]
-    except (OSError, pa.ArrowInvalid) as error:
-        logger.warning("Removing an unreadable history file (%s): %s.", error, path)
-        path.unlink()
-        return np.zeros(0, bool)
-    return select(values.to_numpy())
 
 
 def _rewrite(path: Path, mask: BoolArray) -> Path:

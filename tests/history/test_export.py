@@ -1,3 +1,4 @@
+import random
 from datetime import UTC, datetime, timedelta
 
 import pyarrow.parquet as pq
@@ -9,6 +10,7 @@ from ecomrec_django.artifacts import history_folder
 from ecomrec_django.catalog.adapter import ReviewLine
 from ecomrec_django.history import export
 from ecomrec_django.history.export import export_history, rebuild_history
+from ecomrec_django.history.removal import remove_rows
 from ecomrec_django.learning.interactions import HISTORY, schema
 from ecomrec_django.models import Checkpoint, Event, Item, Visitor
 from ecomrec_django.tracking.importers.orders import import_order, import_purchases
@@ -102,18 +104,47 @@ def test_a_crash_before_the_checkpoint_duplicates_nothing():
 def test_a_lost_file_is_noticed_and_the_history_rebuilt():
     add(5, 20)
     export_history()
-    next(history_folder().glob("*/*.parquet")).unlink()
-    report = export_history()
-    assert "its checkpoint 5" in report.rebuilt
+    lost = min(history_folder().glob("*/*.parquet"))
+    lost.unlink()
+    assert export_history().rebuilt == f"{lost.parent.name}/{lost.name} is missing"
     assert len(rows()) == 5
 
 
-def test_a_damaged_file_is_noticed_and_the_history_rebuilt():
-    add(5, 20)
+def test_a_file_with_other_rows_is_noticed_though_their_number_is_right():
+    add(5)
     export_history()
-    next(history_folder().glob("*/*.parquet")).write_bytes(b"not parquet at all")
-    assert "cannot be read" in export_history().rebuilt
-    assert len(rows()) == 5
+    path = min(history_folder().glob("*/*.parquet"))
+    table = pq.read_table(path)
+    other = table.set_column(table.schema.get_field_index("item"), "item", [[7] * len(table)])
+    pq.write_table(other.cast(table.schema), path)
+    before = Event.objects.first().item_id
+    assert export_history().rebuilt == f"{path.parent.name}/{path.name} was changed since it was written"
+    assert {row[2] for row in rows()} == {before}
+
+
+def test_every_bit_of_a_file_counts():
+    add(6, 20)
+    export_history()
+    whole, draws = rows(), random.Random(0)
+    for _ in range(40):
+        path = draws.choice(sorted(history_folder().glob("*/*.parquet")))
+        contents = bytearray(path.read_bytes())
+        contents[draws.randrange(len(contents))] ^= 1 << draws.randrange(8)
+        path.write_bytes(contents)
+        assert path.name in export_history().rebuilt
+        assert rows() == whole
+
+
+def test_rows_are_not_removed_from_a_changed_file_but_the_history_is_rebuilt():
+    add(6, 20)
+    export_history()
+    changed = min(history_folder().glob("*/*.parquet"))
+    changed.write_bytes(changed.read_bytes()[:-1])
+    visitor = Visitor.objects.get()
+    Event.objects.filter(visitor=visitor).delete()
+    remove_rows("visitor", lambda visitors: visitors == visitor.pk)
+    assert export_history().rebuilt == f"{changed.parent.name}/{changed.name} is missing"
+    assert {row[1] for row in rows()} == {0}
 
 
 def test_an_erased_event_leaves_the_history():
