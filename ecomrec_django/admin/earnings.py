@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -21,7 +21,8 @@ from ..insights.earnings import DIMENSIONS, EarningsLine, EarningsTotals, exposu
 from ..models import DailyFigure, Experiment, Impression
 from .base import ReadOnlyAdmin, strategy_label
 from .components.charts import CHART_MEDIA, Cell, Chart, Column, Row
-from .components.evidence import percent_text
+from .components.figures import format_number, money, percent, percent_span
+from .components.incremental import incremental_sentence
 
 PERIODS = (7, 28, 90, 365)
 LABELS = {
@@ -93,19 +94,19 @@ def _cards(daily: list[EarningsLine], shop: EarningsTotals) -> list[tuple[Any, s
     """The figures of the whole period: label, value and explanation."""
     revenue, shown = sum(line.revenue for line in daily), sum(line.impressions for line in daily)
     clicks = sum(line.clicks for line in daily)
-    share = 100 * revenue / shop.revenue if shop.revenue > 0 else None
+    share = revenue / shop.revenue if shop.revenue > 0 else None
     return [
-        (_("Impressions"), number_format(shown, 0, force_grouping=True), _("Offers that came into view.")),
+        (_("Impressions"), format_number(shown), _("Offers that came into view.")),
         (_("Click rate"), percent(clicks / shown if shown else None), _("Clicks per impression.")),
         (
             _("Orders with offers"),
-            number_format(shop.touched_orders, 0, force_grouping=True),
+            format_number(shop.touched_orders),
             _("Each order is counted once."),
         ),
         (_("Attributed revenue"), money(revenue), _("From products bought after their offer was clicked or seen.")),
         (
             _("Share of total revenue"),
-            "–" if share is None else percent_text(number_format(share, 1)),
+            percent(share, 1),
             _("Attributed revenue as a share of all revenue."),
         ),
         (
@@ -135,15 +136,15 @@ def earnings_table(lines: list[EarningsLine], label: Any) -> Chart:
     rows = []
     for line in lines:
         interval = line.ctr_interval
-        clicked = percent(line.ctr) if interval is None else f"{percent(line.ctr)} ({_span(interval)})"
+        clicked = percent(line.ctr) if interval is None else f"{percent(line.ctr)} ({percent_span(*interval)})"
         counts = (line.impressions, line.clicks)
         rows.append(
             Row(
                 line.label,
                 [
-                    *(Cell(number_format(count, 0, force_grouping=True)) for count in counts),
+                    *(Cell(format_number(count)) for count in counts),
                     Cell(clicked),
-                    *(Cell(number_format(count, 0, force_grouping=True)) for count in (line.cart_adds, line.orders)),
+                    *(Cell(format_number(count)) for count in (line.cart_adds, line.orders)),
                     *(Cell(money(amount)) for amount in (line.revenue, line.margin, line.average_order)),
                 ],
             )
@@ -182,7 +183,7 @@ def _exposure_tables(shares: dict[str, list[tuple[str, int, float]]]) -> list[tu
             tables.append((label, rows[:LISTED]))
     if "gini" in shares:
         figure = shares["gini"][0][2]
-        row = (gettext("Gini (0: evenly spread, 1: all on one item)"), number_format(figure, 2), round(100 * figure))
+        row = (gettext("Gini (0: evenly spread, 1: all on one item)"), format_number(figure, 2), round(100 * figure))
         tables.append((_("Spread over items"), [row]))
     return tables
 
@@ -195,17 +196,15 @@ def _value(name: str, value: str) -> str:
     if name == "price":
         low = int(value)
         high = next((end for end in BANDS if end > low), None)
-        return f"{low}–{high}" if high else f"≥ {low}"
+        return f"{money(low)}–{money(high)}" if high else f"≥ {money(low)}"
     return value
 
 
-def _incremental() -> list[Experiment]:
-    """Experiments with a holdout, which measure incremental revenue."""
-    return [
-        experiment
-        for experiment in Experiment.objects.exclude(status=Experiment.Status.DRAFT)[:10]
-        if experiment.results.get("incremental", {}).get("mean") is not None
-    ]
+def _incremental() -> list[tuple[Experiment, str]]:
+    """Experiments with a holdout, and the incremental revenue that they measured."""
+    experiments = Experiment.objects.exclude(status=Experiment.Status.DRAFT)[:10]
+    sentences = [(experiment, incremental_sentence(experiment.results)) for experiment in experiments]
+    return [(experiment, sentence) for experiment, sentence in sentences if sentence]
 
 
 def _hint() -> str:
@@ -215,19 +214,3 @@ def _hint() -> str:
         "No offers have been seen yet. Add {% ecomrec_scripts %} to your pages so that they report impressions; "
         "only shoppers who have given consent are counted."
     )
-
-
-def money(amount: Any) -> str:
-    """An amount with two decimals in the user's language; "–" for None."""
-    # Rounded, since number_format would truncate it.
-    return "–" if amount is None else number_format(round(amount, 2), 2, force_grouping=True)
-
-
-def percent(share: float | None) -> str:
-    """A share with two decimals in the user's language; "–" for None."""
-    return "–" if share is None else percent_text(number_format(100 * share, 2))
-
-
-def _span(interval: tuple[float, float]) -> str:
-    low, high = (number_format(100 * end, 2) for end in interval)
-    return f"{low}–{high}"

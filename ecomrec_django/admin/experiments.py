@@ -11,7 +11,6 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -25,7 +24,8 @@ from ..models import Arm, Experiment
 from ..serving.variants import OPTIONS, Variant
 from .base import EcomrecAdmin
 from .components.charts import CHART_MEDIA, Cell, Chart, Column, Row, mapping, number
-from .earnings import money
+from .components.figures import format_number, money
+from .components.incremental import incremental_sentence
 
 
 class ExperimentForm(forms.ModelForm):
@@ -164,6 +164,7 @@ class ExperimentAdmin(EcomrecAdmin):
                 "can_end": may_run and running,
                 "can_switch": may_run and running and not experiment.conclusion,
                 "results": results,
+                "incremental": incremental_sentence(results),
                 "broken": broken is not None and broken < MISMATCH,
                 "tables": [arms_table(results), outcomes_chart(results)] if results else [],
                 "policies": policies(experiment, results),
@@ -231,7 +232,7 @@ def arms_table(results: dict[str, Any]) -> Chart:
         Row(
             _named(row),
             [
-                *(Cell(number_format(int(row.get(name, 0)), 0, force_grouping=True)) for name in COUNT_COLUMNS),
+                *(Cell(format_number(int(row.get(name, 0)))) for name in COUNT_COLUMNS),
                 *(Cell(money(row.get(name, 0))) for name in ("revenue", "margin")),
             ],
         )
@@ -314,8 +315,8 @@ def policies(experiment: Experiment, results: dict[str, Any]) -> list[dict[str, 
                 "name": row.get("name"),
                 "refused": policy.get("refused", ""),
                 "estimates": [
-                    f"{number_format(estimate['value'], 4)} ({number_format(estimate['low'], 4)} … "
-                    f"{number_format(estimate['high'], 4)}), {label}"
+                    f"{format_number(estimate['value'], 4)} ({format_number(estimate['low'], 4)} … "
+                    f"{format_number(estimate['high'], 4)}), {label}"
                     for label, estimate in estimates
                 ],
             }

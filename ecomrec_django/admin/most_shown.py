@@ -15,7 +15,7 @@ from ..errors import DataError
 from ..merchandising import decisions
 from ..models import Item, Publication, Rule
 from .base import strategy_label
-from .components.evidence import format_number, percent_text
+from .components.figures import format_number, percent, percent_text
 from .components.offer_cards import items_by_id
 from .components.thumbnails import thumbnail
 from .review_actions import may_review
@@ -48,7 +48,7 @@ class ShownItem:
     @property
     def limit_text(self) -> str:
         """The limit as a percentage, "" for none."""
-        return "" if self.limit is None else percent_text(format_number(100 * self.limit, 1))
+        return "" if self.limit is None else percent(self.limit, 1)
 
 
 def most_shown_page(request: HttpRequest) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def most_shown_page(request: HttpRequest) -> dict[str, Any]:
             for strategy, rows in shown.items()
             if strategy in conf.STRATEGIES
         ],
-        "max_share": None if conf.MAX_SHARE is None else percent_text(format_number(100 * conf.MAX_SHARE, 1)),
+        "max_share": None if conf.MAX_SHARE is None else percent(conf.MAX_SHARE, 1),
         "reviews": may_review(request.user),
     }
 

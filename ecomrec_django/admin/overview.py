@@ -17,8 +17,8 @@ from ..insights.health import MAX_COUNT, Health, Readiness, health
 from ..models import Omission, Segment, TrainingRun
 from .base import strategy_label
 from .components.charts import Cell, Chart, Column, Row
-from .components.evidence import format_number
-from .earnings import day_charts, money, percent
+from .components.figures import format_number, money, percent
+from .earnings import day_charts
 
 DAYS = 28
 SEGMENTS = 6

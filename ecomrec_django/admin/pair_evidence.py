@@ -15,8 +15,9 @@ from ..serving.registry import strategy_named
 from ..strategies.base import decode_offers
 from .base import strategy_label
 from .components.charts import Cell, Chart, Column, Row
-from .components.evidence import Figure, figures, format_number, format_value, reason_label
+from .components.evidence import Figure, figures, format_value, reason_label
 from .components.feature_labels import feature_label
+from .components.figures import format_number
 from .components.offer_cards import items_by_id
 from .components.thumbnails import thumbnail
 

@@ -18,7 +18,7 @@ from ..insights.rule_preview import RuleEffect, preview_rule
 from ..merchandising.rule_matches import CONDITIONS, reset_matches, unmatched_message, unmatched_rules
 from ..models import Item, Rule
 from .base import CreatorAdmin, named_choices, strategy_label
-from .components.evidence import format_number, percent_text
+from .components.figures import format_number, percent
 from .components.filters import AnyStrategyFilter
 from .components.offer_cards import items_by_id
 from .components.thumbnails import thumbnail
@@ -237,7 +237,7 @@ class RuleAdmin(CreatorAdmin):
             _range(_("stock"), rule.lowest_stock, rule.highest_stock),
         ]
         if rule.action == Rule.Action.LIMIT and rule.max_share is not None:
-            share = percent_text(format_number(100 * rule.max_share, 1))
+            share = percent(rule.max_share, 1)
             parts.append(_("at most %(share)s of pages") % {"share": share})
         if rule.action == Rule.Action.DIAL and rule.discovery is not None:
             parts.append(_("discovery %(dial)s") % {"dial": format_number(rule.discovery, 2)})

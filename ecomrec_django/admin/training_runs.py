@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
@@ -16,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from ..models import TrainingRun
 from .base import ReadOnlyAdmin
 from .components.charts import CHART_MEDIA
-from .components.evidence import format_number, percent_text
+from .components.figures import format_number, percent_text
 from .components.network_charts import DRAWN, run_charts
 
 
@@ -88,4 +87,4 @@ def _flat(metrics: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple
 def _readable(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
-    return number_format(value, force_grouping=True) if isinstance(value, int) else format_number(value, 3)
+    return format_number(value, 0 if isinstance(value, int) else 3)

@@ -226,10 +226,11 @@ def _shopper_request(request: HttpRequest) -> HttpRequest | None:
 
 def _is_in_cache_tag() -> bool:
     # Only the call stack knows of a {% cache %} around an {% include %} or in the parent of an {% extends %}.
-    frame = sys._getframe()
-    while frame := frame.f_back:
+    frame = sys._getframe().f_back
+    while frame:
         if frame.f_code is CacheNode.render.__code__:
             return True
+        frame = frame.f_back
     return False
 
 

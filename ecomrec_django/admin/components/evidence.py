@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from django.utils.formats import number_format
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ...strategies.base import Offer, Reason, evidence_of
+from .figures import format_number, percent
 
 REASONS: dict[Reason, Any] = {
     Reason.TOGETHER: _("Bought together"),
@@ -70,17 +69,7 @@ def figures(offer: Offer) -> list[Figure]:
 def format_value(value: float, form: int | str) -> str:
     """A number with ``form`` decimals, or as "times" or "percent"."""
     if form == "percent":
-        return percent_text(format_number(100 * value, 1 if 0 < abs(value) < 0.1 else 0))
+        return percent(value, 1 if 0 < abs(value) < 0.1 else 0)
     if form == "times":
         return f"× {format_number(value, 2 if value < 100 else 0)}"
     return format_number(value, int(form))
-
-
-def percent_text(number: str) -> str:
-    """A formatted number of percent with its sign, as the user's language writes it."""
-    return gettext("%(number)s%%") % {"number": number}
-
-
-def format_number(value: float, decimals: int) -> str:
-    """A rounded number in the user's language; ``number_format`` alone truncates."""
-    return number_format(round(value, decimals), decimals, force_grouping=True)

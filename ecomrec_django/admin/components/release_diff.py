@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 
 from ...merchandising.diff import ListStatus, ReleaseDiff, list_change
 from ...models import Item, OfferList, Publication, Release
 from ..base import strategy_label
-from .evidence import format_number
+from .figures import format_number
 from .offer_cards import items_by_id
 from .thumbnails import thumbnail
 
@@ -52,7 +51,7 @@ def compared_with(release: Release, publication: Publication | None, against: st
 def lists_per_strategy(release: Release) -> list[tuple[str, str]]:
     """Number of lists by strategy, as counted by the training run."""
     return [
-        (name, number_format(figures["lists"], force_grouping=True))
+        (name, format_number(figures["lists"]))
         for name, figures in sorted(release.metrics.items())
         if isinstance(figures, dict) and "lists" in figures
     ]
