@@ -39,6 +39,7 @@ SLOW = [
     "faults/test_killed.py",
     "contrib",
     "pipeline/test_train_images.py",
+    "learning/test_distributed.py",
     "learning/images",
     "pipeline",
     "learning/sequences",

@@ -53,14 +53,13 @@ class DrawnShop:
     and one price.
     """
 
-    def __init__(self, many: int) -> None:
+    def __init__(self, many: int, seed: int = 1) -> None:
         from example_shop.models import Category
 
-        self.rng = np.random.default_rng(1)
-        self.shelves = {shape: Category.objects.create(name=shape, slug=shape) for shape in SHAPES}
+        self.rng = np.random.default_rng(seed)
+        self.shelves = {shape: Category.objects.get_or_create(name=shape, slug=shape)[0] for shape in SHAPES}
         for number in range(many):
-            shape = SHAPES[number % len(SHAPES)]
-            self.add(number, shape, number % len(COLOURS), category=self.shelves[shape])
+            self.add(number, SHAPES[number % len(SHAPES)], number % len(COLOURS))
 
     def add(self, number: int, shape: str, colour: int, **more) -> None:
         from django.core.files.base import ContentFile
@@ -68,5 +67,5 @@ class DrawnShop:
         from example_shop.models import Product
 
         picture = ContentFile(file_of(draw(shape, COLOURS[colour], self.rng, 64)), f"{number}.png")
-        facts = {"title": "Thing", "price": "10.00", "brand": f"maker {colour}", **more}
+        facts = {"title": "Thing", "price": "10.00", "brand": f"maker {colour}", "category": self.shelves[shape]} | more
         Product.objects.create(sku=f"p{number}", image=picture, **facts)

@@ -85,7 +85,9 @@ def train(
     if not trainer.pretrained:
         settings = replace(settings, backbone=None)
     figures = {"rounds": state.round, "best_round": state.best_round, "held_out_losses": state.losses}
-    return ImageModel(network=trainer.mean, size=images.shape[1], classes=classes, settings=settings, figures=figures)
+    return ImageModel(
+        network=trainer.network, size=images.shape[1], classes=classes, settings=settings, figures=figures
+    )
 
 
 def embed(model: ImageModel, images: ImageArray | Iterable[ImageArray], progress: Progress | None = None) -> FloatArray:

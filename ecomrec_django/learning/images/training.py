@@ -1,8 +1,4 @@
-"""Training of the image network, in rounds of steps after which it can be resumed.
-
-Sources: AdamW, I. Loshchilov and F. Hutter, Decoupled Weight Decay Regularization, ICLR 2019; means of weights, B. T.
-Polyak and A. B. Juditsky, Acceleration of Stochastic Approximation by Averaging, SIAM J. Control Optim. 30 (1992).
-"""
+"""Training of the image network, in rounds of steps after which it can be resumed."""
 
 from __future__ import annotations
 
@@ -12,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +20,7 @@ from ..distributed import WorkerGroup
 from ..progress import Progress
 from ..types import BoolArray, FloatArray, ImageArray, IntArray
 from .network import VECTOR, Backbone, augment, cross_entropy, equal_pairs, info_nce, network, pretrained
+from .optimizer import AveragedAdamW
 
 # With fewer labelled images, none are held out.
 _HELD_OUT_FROM = 100
@@ -103,7 +101,7 @@ class PartnerPairs:
 
 
 class ImageTrainer:
-    """One training: its data, the network, and a network with the running mean of its weights."""
+    """One training: its data, the network, and the running mean of its weights."""
 
     def __init__(
         self,
@@ -113,8 +111,6 @@ class ImageTrainer:
         pairs: IntArray | None,
         settings: ImageSettings,
     ) -> None:
-        import keras
-
         self.workers = WorkerGroup.of_environment()
         self.images, self.pairs, self.settings, self.classes = images, pairs, settings, classes
         self.targets = np.stack([*targets.values()], axis=1) if targets else np.empty((len(images), 0), np.int32)
@@ -132,44 +128,51 @@ class ImageTrainer:
         body = pretrained(settings.backbone, size) if settings.backbone else None
         self.pretrained = body is not None
         together = self.workers.size > 1
-        self.network, self.mean = (
-            network(size, classes, settings.widths, body, settings.seed, together=together) for _ in range(2)
+        self.network = network(size, classes, settings.widths, body, settings.seed, together=together)
+        frozen = {id(variable) for variable in body.variables} if body else set()
+        others = [variable.value for variable in self.network.non_trainable_variables if id(variable) not in frozen]
+        trainable = [variable.value for variable in self.network.trainable_variables]
+        self.optimizer = AveragedAdamW(
+            trainable, others, steps=self.steps, rate=settings.rate, decay=settings.decay, average=settings.average
         )
-        warm = self.steps // 10
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0, max(self.steps - warm, 1), warmup_target=settings.rate, warmup_steps=warm
-        )
-        self.optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.decay)
-        self.optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-        self.optimizer.build(self.network.trainable_variables)
-        self.best = [variable.numpy() for variable in self.mean.variables]
+        self.best = self.optimizer.mean.numpy()
 
     def run(self, checkpoint: Path | None, progress: Progress | None) -> TrainingState:
-        """Train, resuming from the file ``checkpoint``; afterwards ``mean`` is the network with the lowest loss."""
+        """Train, resuming from the file ``checkpoint``; afterwards the network has the mean weights of lowest loss."""
         state, fingerprint = TrainingState(), self._fingerprint() if checkpoint else ""
         if checkpoint:
             state = self._resume(checkpoint, fingerprint)
         patience = max(round(self.rounds * self.settings.patience), 1)
-        step = self._step()
+        step, batches = self._step(), self._batches(state.round)
         while state.round < self.rounds and state.round - state.best_round < patience:
-            for step_number, batch in enumerate(self._batches(state.round), start=state.round * self.round_steps):
-                step(*batch)
-                if progress and step_number % _STEPS_PER_REPORT == 0:
-                    progress(step_number, self.steps)
+            self._round(state.round, step, batches, progress)
             state.round += 1
             loss = self._held_out_loss()
             state.losses.append(loss)
             # If nothing is held out, the latest is the best.
             if loss < state.best_loss or math.isnan(loss):
                 state.best_loss, state.best_round = loss, state.round
-                self.best = [variable.numpy() for variable in self.mean.variables]
+                self.best = self.optimizer.mean.numpy()
             if checkpoint:
                 self._store(checkpoint, fingerprint, state)
-        for variable, value in zip(self.mean.variables, self.best, strict=True):
-            variable.assign(value)
+        self.optimizer.assign(self.best)
         if progress:
             progress(self.steps, self.steps)
         return state
+
+    def _round(
+        self,
+        number: int,
+        step: Callable[..., None],
+        batches: Iterator[tuple[Any, ...]],
+        progress: Progress | None,
+    ) -> None:
+        """All steps of a round."""
+        first = number * self.round_steps
+        for step_number, batch in zip(range(first, first + self.round_steps), batches, strict=False):
+            step(*batch)
+            if progress and step_number % _STEPS_PER_REPORT == 0:
+                progress(step_number, self.steps)
 
     def _held_out(self) -> IntArray:
         """Numbers of the images that are held out from training: a share of those that contribute to the loss."""
@@ -181,8 +184,10 @@ class ImageTrainer:
         rng = np.random.default_rng([self.settings.seed, 0])
         return rng.permutation(labelled)[: int(len(labelled) * self.settings.held_out)]
 
-    def _batches(self, number: int) -> Iterator[tuple[Any, ...]]:
-        """This worker's part of each step of a round: augmented images, targets and numbers; the same in each call."""
+    def _batches(self, first: int) -> Iterator[tuple[Any, ...]]:
+        """This worker's part of each step from a round on: augmented images, targets and numbers; the same in each
+        call.
+        """
         import tensorflow as tf
 
         size = self.images.shape[1]
@@ -192,7 +197,9 @@ class ImageTrainer:
             tf.TensorSpec((None,), tf.int32),
             tf.TensorSpec((2,), tf.int32),
         )
-        batches = tf.data.Dataset.from_generator(lambda: self._draw(number), output_signature=signature)
+        batches = tf.data.Dataset.from_generator(
+            lambda: chain.from_iterable(map(self._draw, range(first, self.rounds))), output_signature=signature
+        )
         return iter(
             batches.map(
                 lambda images, targets, item, seed: (augment(images, seed, self.settings.augmentation), targets, item)
@@ -224,30 +231,27 @@ class ImageTrainer:
     def _step(self) -> Callable[..., None]:
         import tensorflow as tf
 
-        network, mean, optimizer, workers = self.network, self.mean, self.optimizer, self.workers
+        network, optimizer, workers = self.network, self.optimizer, self.workers
 
         def gradients(images: Any, targets: Any, item: Any) -> list[Any]:
             """Gradients of the mean of all workers' losses."""
             with tf.GradientTape() as tape:
                 loss = self._loss(network(images, training=True), targets, item, tf.ones_like(item, tf.float32))
                 loss /= workers.size
-            return workers.summed(tape.gradient(loss, network.trainable_variables))
+            return workers.summed(tape.gradient(loss, optimizer.trainable))
 
         @tf.function(autograph=False, reduce_retracing=True)
         def step(images: Any, targets: Any, item: Any) -> None:
-            optimizer.apply(workers.share(gradients, images, targets, item), network.trainable_variables)
-            done = tf.cast(optimizer.iterations, tf.float32)
-            # At first a mean over a tenth of the steps so far, which soon forgets the initial weights.
-            decay = tf.minimum(self.settings.average, (1 + done) / (10 + done))
-            for average, new in zip(mean.variables, network.variables, strict=True):
-                average.assign(decay * average + (1 - decay) * new)
+            optimizer.apply(workers.share(gradients, images, targets, item))
 
         return step
 
     def _held_out_loss(self) -> float:
-        """Loss of the mean network on held-out images without augmentation; NaN if there are none."""
+        """Loss with the mean weights on held-out images without augmentation; NaN if there are none."""
         held_out = np.flatnonzero(~self.trained)
         losses, counts = [], []
+        present = self.optimizer.weights()
+        self.optimizer.assign(self.optimizer.mean)
         for start in range(0, len(held_out), self.settings.batch):
             rows = held_out[start : start + self.settings.batch]
             targets, item, weights = self.targets[rows], rows, np.zeros(len(rows), np.float32)
@@ -256,9 +260,10 @@ class ImageTrainer:
                 weights = np.tile(partner != rows, 2).astype(np.float32)
                 item = np.concatenate([rows, partner])
                 targets = np.concatenate([targets, np.full_like(targets, -1)])
-            outputs = self.mean.predict_on_batch(self.images[item])
+            outputs = self.network.predict_on_batch(self.images[item])
             losses.append(float(self._loss(outputs, targets, item, weights)))
             counts.append(len(rows))
+        self.optimizer.assign(present)
         return float(np.average(losses, weights=counts)) if losses else math.nan
 
     def _fingerprint(self) -> str:
@@ -272,17 +277,8 @@ class ImageTrainer:
             digest.update(self.images[start : start + 1_000].tobytes())
         return digest.hexdigest()
 
-    def _parts(self) -> dict[str, list[Any]]:
-        return {
-            "network": self.network.variables,
-            "mean": self.mean.variables,
-            "optimizer": self.optimizer.variables,
-        }
-
     def _store(self, path: Path, fingerprint: str, state: TrainingState) -> None:
-        arrays = {f"best.{number}": value for number, value in enumerate(self.best)}
-        for kind, variables in self._parts().items():
-            arrays |= {f"{kind}.{number}": variable.numpy() for number, variable in enumerate(variables)}
+        arrays = {"best": self.best, **self.optimizer.state()}
         npz.write_npz(path, arrays, {"fingerprint": fingerprint, **asdict(state)})
 
     def _resume(self, path: Path, fingerprint: str) -> TrainingState:
@@ -297,8 +293,6 @@ class ImageTrainer:
         if facts.pop("fingerprint") != fingerprint:
             logger.info("%s belongs to another training; this one starts over.", path)
             return TrainingState()
-        for kind, variables in self._parts().items():
-            for number, variable in enumerate(variables):
-                variable.assign(arrays[f"{kind}.{number}"])
-        self.best = [arrays[f"best.{number}"] for number in range(len(self.best))]
+        self.best = arrays.pop("best")
+        self.optimizer.restore(arrays)
         return TrainingState(**facts)

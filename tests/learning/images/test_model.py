@@ -13,11 +13,20 @@ from ecomrec_django.learning.images import model as image_model
 from ecomrec_django.learning.images import network
 from ecomrec_django.learning.images.model import embed, load, predict, save, train
 from ecomrec_django.learning.images.training import ImageSettings, ImageTrainer
-from tests.support.distributed_workers import Pair
 
 SIZE = 24
 SHAPES = 3
-QUICK = ImageSettings(steps=100, epochs=1, batch=48, widths=(8, 16), average=0.95, rate=0.01)
+QUICK = ImageSettings(steps=60, epochs=1, batch=48, widths=(8, 16), average=0.9, rate=0.01)
+# Shorter than it takes to learn anything.
+SHORT = replace(QUICK, steps=15, batch=16)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _float32():
+    """The same networks on every processor; bfloat16 takes longer for small ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(network, "_cpu_flags", set)
+        yield
 
 
 def drawn(rng, count):
@@ -77,7 +86,7 @@ def test_neighbours_by_vector_share_the_shape(learned, unseen):
 def test_shuffled_labels_tell_nothing_of_unseen_pictures(unseen):
     rng = np.random.default_rng(2)
     pictures, targets = drawn(rng, 240)
-    model = train(pictures, {"shape": rng.permutation(targets["shape"])}, settings=replace(QUICK, steps=60))
+    model = train(pictures, {"shape": rng.permutation(targets["shape"])}, settings=QUICK)
     assert right(model, *unseen, "shape") < 0.55
 
 
@@ -138,50 +147,52 @@ class Killed(BaseException):
 def short_rounds(monkeypatch):
     """Rounds of 5 steps; the fixture's value gathers the numbers of those that are trained."""
     rounds = []
-    batches = ImageTrainer._batches
+    work = ImageTrainer._round
     monkeypatch.setattr("ecomrec_django.learning.images.training._ROUND", 5)
-    monkeypatch.setattr(ImageTrainer, "_batches", lambda own, number: rounds.append(number) or batches(own, number))
+    monkeypatch.setattr(ImageTrainer, "_round", lambda own, *given: rounds.append(given[0]) or work(own, *given))
     return rounds
 
 
-def test_a_killed_training_resumes_with_the_same_result(tmp_path, short_rounds):
-    pictures, targets = drawn(np.random.default_rng(5), 60)
-    settings = replace(QUICK, steps=25)
-    whole = train(pictures, targets, settings=settings)
+@pytest.fixture(scope="module")
+def pictured():
+    return drawn(np.random.default_rng(5), 30)
+
+
+def test_a_killed_training_resumes_with_the_same_result(tmp_path, short_rounds, pictured):
+    pictures, targets = pictured
+    whole = train(pictures, targets, settings=SHORT)
 
     def kill(done, total):
-        assert total == 25
-        if done == 20:
+        assert total == 15
+        if done == 10:
             raise Killed
 
     with pytest.raises(Killed):
-        train(pictures, targets, settings=settings, checkpoint=tmp_path, progress=kill)
+        train(pictures, targets, settings=SHORT, checkpoint=tmp_path, progress=kill)
     short_rounds.clear()
-    resumed = train(pictures, targets, settings=settings, checkpoint=tmp_path)
-    assert short_rounds == [4]
+    resumed = train(pictures, targets, settings=SHORT, checkpoint=tmp_path)
+    assert short_rounds == [2]
     assert embed(resumed, pictures) == pytest.approx(embed(whole, pictures), abs=0.02)
     # Asked once more, nothing is left to do; with other pictures, all is.
-    train(pictures, targets, settings=settings, checkpoint=tmp_path)
-    assert short_rounds == [4]
+    train(pictures, targets, settings=SHORT, checkpoint=tmp_path)
+    assert short_rounds == [2]
     with pytest.raises(Killed):
-        train(pictures[::-1], targets, settings=settings, checkpoint=tmp_path, progress=kill)
-    assert short_rounds == [4, 0, 1, 2, 3, 4]
+        train(pictures[::-1], targets, settings=SHORT, checkpoint=tmp_path, progress=kill)
+    assert short_rounds == [2, 0, 1, 2]
 
 
-def test_a_broken_checkpoint_is_said_and_training_begins_anew(tmp_path, caplog, short_rounds):
+def test_a_broken_checkpoint_is_said_and_training_begins_anew(tmp_path, caplog, short_rounds, pictured):
     (tmp_path / image_model.CHECKPOINT).write_bytes(b"PK\x03\x04 no archive")
-    pictures, targets = drawn(np.random.default_rng(6), 30)
     with caplog.at_level(logging.WARNING):
-        train(pictures, targets, settings=replace(QUICK, steps=5), checkpoint=tmp_path)
+        train(*pictured, settings=replace(SHORT, steps=5), checkpoint=tmp_path)
     assert short_rounds == [0]
     assert "starts over" in caplog.text
 
 
-def test_the_same_seed_gives_the_same_vectors_and_another_one_others(short_rounds):
-    pictures, targets = drawn(np.random.default_rng(7), 60)
-    short = replace(QUICK, steps=10)
+def test_the_same_seed_gives_the_same_vectors_and_another_one_others(short_rounds, pictured):
+    pictures, targets = pictured
     first, second, other = (
-        embed(train(pictures, targets, settings=replace(short, seed=seed)), pictures) for seed in (0, 0, 1)
+        embed(train(pictures, targets, settings=replace(SHORT, steps=5, seed=seed)), pictures) for seed in (0, 0, 1)
     )
     assert first == pytest.approx(second, abs=0.02)
     assert np.abs(first - other).max() > 0.2
@@ -213,9 +224,9 @@ def test_arrays_of_other_shapes_are_refused(learned):
 
 def test_training_stops_early_without_improvement(short_rounds):
     rng = np.random.default_rng(10)
-    pictures, _ = drawn(rng, 200)
-    noise = {"any": rng.integers(0, 2, 200)}
-    model = train(pictures, noise, settings=replace(QUICK, steps=1_000, patience=0.05, held_out=0.5))
+    pictures, _ = drawn(rng, 120)
+    noise = {"any": rng.integers(0, 2, 120)}
+    model = train(pictures, noise, settings=replace(SHORT, steps=1_000, patience=0.02, held_out=0.5))
     assert len(short_rounds) == model.figures["rounds"] < 100
 
 
@@ -238,29 +249,6 @@ def test_a_missing_backbone_is_reported(tmp_path, caplog, monkeypatch, short_rou
     assert model.network.count_params() > 2_000_000
     save(model, tmp_path / "model")
     assert embed(load(tmp_path / "model"), pictures) == pytest.approx(embed(model, pictures), abs=1e-5)
-
-
-WORKER = """
-import sys
-import numpy as np
-from ecomrec_django.learning.images.model import embed, predict, train
-from tests.learning.images.test_model import QUICK, drawn
-
-pictures, targets = drawn(np.random.default_rng(0), 240)
-model = train(pictures, targets, settings=QUICK)
-weights = {f"weights.{at}": variable.numpy() for at, variable in enumerate(model.network.variables)}
-unseen = drawn(np.random.default_rng(1), 120)[0]
-np.savez(sys.argv[1], **predict(model, unseen), vectors=embed(model, unseen), **weights)
-"""
-
-
-def test_distributed_training_is_as_accurate(unseen, tmp_path):
-    first, second = Pair(WORKER, tmp_path).arrays()
-    for name in first:
-        np.testing.assert_array_equal(first[name], second[name])
-    _, targets = unseen
-    for name, least in (("shape", 0.8), ("colour", 0.9)):
-        assert (first[name].argmax(axis=1) == targets[name]).mean() > least
 
 
 def test_workers_share_each_step_among_them(monkeypatch):

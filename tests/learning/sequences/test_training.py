@@ -13,7 +13,6 @@ from ecomrec_django.learning.sequences.gru import GAPS, MAX_EVENTS, time_gaps
 from ecomrec_django.learning.sequences.metrics import hit_rate_and_mrr
 from ecomrec_django.learning.sequences.settings import GRUSettings
 from ecomrec_django.learning.sequences.training import STATE, train
-from tests.support.distributed_workers import Pair
 
 ITEMS = 40
 QUICK = GRUSettings(units=16, rate=0.2, size=256, input_dropout=0.0, dropout=0.1, negatives=0, epochs=6, hidden=0.0)
@@ -167,28 +166,6 @@ def test_a_broken_state_is_said_and_training_begins_anew(tmp_path, caplog):
     assert "Training starts over" in caplog.text
     # A step, and the end.
     assert calls == [1, 1]
-
-
-WORKER = """
-import sys
-import numpy as np
-from ecomrec_django.learning.sequences.training import train
-from tests.learning.sequences.test_training import ITEMS, ItemContent, SHARED, circle, sequences
-
-trained = train(sequences(circle(np.random.default_rng(0), 60)), ItemContent.nothing(ITEMS), SHARED)
-np.savez(sys.argv[1], **trained.network.arrays())
-"""
-# Which inputs and states are dropped is each worker's own affair.
-SHARED = replace(QUICK, epochs=1, dropout=0.0)
-
-
-def test_distributed_training_equals_a_single_worker(tmp_path):
-    pair = Pair(WORKER, tmp_path)
-    alone = train(sequences(circle(np.random.default_rng(0), 60)), ItemContent.nothing(ITEMS), SHARED).network.arrays()
-    first, second = pair.arrays()
-    for name, array in alone.items():
-        np.testing.assert_array_equal(first[name], second[name])
-        np.testing.assert_allclose(first[name], array, atol=1e-3)
 
 
 def test_too_few_histories_are_refused_with_what_is_missing():
