@@ -107,7 +107,6 @@ class OfferSerializer(serializers.Serializer):
         allow_null=True, help_text=_("Pieces left; null if unknown. All offers can be bought now.")
     )
     reason = serializers.CharField(help_text=_("Why it is offered, in the shopper's language; may be empty."))
-    score = serializers.FloatField()
 
     def get_image(self, offer: BlockOffer) -> str:
         """Front ends may be on another origin."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..learning.interactions import to_seconds
 from ..learning.items import category_groups
-from ..learning.measures import MIN_CUSTOMERS, excess_log_likelihood_ratio
+from ..learning.measures import excess_log_likelihood_ratio
 from ..learning.sparse import expand_ranges, positions, rank_in_group
 from ..learning.types import BoolArray, FloatArray, IntArray
 from .base import (
@@ -71,7 +71,7 @@ class BoughtWith(Strategy):
         purchases = statistics.purchases()
         bought = statistics.items(purchases)
         data.progress(1, 5)
-        offered = catalog.active & (bought.customers > 0)
+        offered = catalog.active & bought.known
         aisles = _aisle_lists(_sure(statistics.aisle_pairs(purchases, catalog.aisle)).where(offered))
         data.progress(2, 5)
         together = _together(data, catalog, offered)
@@ -149,7 +149,7 @@ def _uplift(data: TrainingData, catalog: OfferTable, groups: Mapping[str, IntArr
     lines = data.statistics.purchases()
     later = to_seconds(lines["time"]) >= int(past.until.timestamp())
     pairs = PairStatistics(past.statistics, groups)
-    offered = catalog.active & (pairs.bought.customers > 0)
+    offered = catalog.active & pairs.bought.known
     uplift = fit_uplift(pairs, offered, PageViews.of(lines.filter(later), catalog.ids))
     if uplift.report:
         logger.info("Offers beside products are ranked by %s; excess on validation: %s", uplift.method, uplift.report)
@@ -193,12 +193,12 @@ def _rows_of_aisles(aisles: Candidates, numbers: IntArray) -> tuple[IntArray, Ca
 def _cold(
     items: pa.Table, image_vectors: FloatArray | None, catalog: OfferTable, bought: ItemCounts, together: Candidates
 ) -> Candidates:
-    """Items nobody has bought take the place of the most similar item of their need, at half its score."""
+    """Items hardly anybody has bought take the place of the most similar item of their need, at half its score."""
     from ..learning.similarity.content import nearest_in_need
 
     # In a shop with prices a page shows no offer without one.
     priced = np.isfinite(catalog.price)
-    cold = catalog.active & (bought.customers == 0) & (priced | ~priced.any())
+    cold = catalog.active & ~bought.known & (priced | ~priced.any())
     if not len(together.owner) or not cold.any():
         return Candidates.none()
     warm = np.zeros(len(catalog.ids), bool)
@@ -225,8 +225,8 @@ def _cold(
 
 
 def _bestsellers(bought: ItemCounts, offered: BoolArray) -> IntArray:
-    """Item numbers, most customers first; MIN_CUSTOMERS bought each. What is in most orders comes last."""
-    top = np.flatnonzero(offered & (bought.customers >= MIN_CUSTOMERS))
+    """Item numbers, most customers first. What is in most orders comes last."""
+    top = np.flatnonzero(offered)
     return top[np.lexsort((top, -bought.customers[top], bought.ubiquitous[top]))]
 
 

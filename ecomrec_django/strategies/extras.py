@@ -23,7 +23,7 @@ MAX_SHARE = 1.0
 
 
 class Extras(Strategy):
-    """Not in the default strategies: for a shop without orders. Products that were bought are left to `BoughtWith`.
+    """Not in the default strategies: for a shop without orders. What several customers bought is left to `BoughtWith`.
 
     score = exp(-|ln(price / (SHARE · the anchor's price))|)
     """
@@ -43,17 +43,17 @@ class Extras(Strategy):
         return None
 
     def make(self, data: TrainingData) -> StrategyLists:
-        """See `Strategy.make`. An item that was bought has no list."""
+        """See `Strategy.make`. An item that several customers bought has no list."""
         catalog = OfferTable.of(data.items.sort_by("item"))
         priced = np.flatnonzero(catalog.active & np.isfinite(catalog.price))
         if not len(priced):
             return StrategyLists(Lists.empty())
         statistics = data.statistics
-        bought = statistics.items(statistics.purchases()).customers
+        known = statistics.items(statistics.purchases()).known
         data.progress(1, 2)
         order = priced[np.argsort(catalog.price[priced], kind="stable")]
         level = np.log(catalog.price[order])
-        anchors = priced[bought[priced] == 0]
+        anchors = priced[~known[priced]]
         middle = np.searchsorted(level, np.log(SHARE * catalog.price[anchors]))
         nearest = np.clip(middle[:, None] + np.arange(-NEAREST // 2, NEAREST // 2), 0, len(order) - 1)
         owner, item = np.repeat(anchors, NEAREST), order[nearest.ravel()]

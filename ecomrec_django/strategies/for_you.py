@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..learning.measures import MIN_CUSTOMERS
 from ..learning.sparse import rank_in_group
 from ..learning.types import FloatArray, IntArray
 from .base import LIST_LENGTH, Lists, Reason, Strategy, StrategyLists, gettext_noop
@@ -64,9 +63,9 @@ def _bestsellers(
 ) -> Candidates:
     """For each owner (shape (items,), -1 for none) its items by ``sales``, at most ``per_need`` of one need.
 
-    What fewer than MIN_CUSTOMERS bought counts as unsold; of such items the newest come first.
+    What is not `ItemCounts.known` counts as unsold; of such items the newest come first.
     """
-    sales = np.where(bought.customers >= MIN_CUSTOMERS, sales, 0.0)
+    sales = np.where(bought.known, sales, 0.0)
     # An item without a category is a need of its own.
     needs = np.where(catalog.need >= 0, catalog.need, len(catalog.categories) + np.arange(len(catalog.ids)))
     items = np.flatnonzero(catalog.active & (owner >= 0))

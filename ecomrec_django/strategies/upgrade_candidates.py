@@ -56,7 +56,7 @@ class UpgradeStatistics:
     switched_from: from each item to any other, shape (items,)
     switched_to: to each item within its need, shape (items,)
     low, high: the price band of each need, shape (needs,)
-    sales: of each item, decayed, shape (items,)
+    sales: of each item, decayed, shape (items,); 0 where too few customers bought it
     brand_steps: trade-ups within a need from one brand to another, by `_step`
     features: what items have by their attributes, sparse, shape (items, features)
     """
@@ -81,7 +81,7 @@ class UpgradeStatistics:
         self.switched_to = np.bincount(switches.item, switches.count * same, size)
         self.low, self.high = _bands(catalog, switches)
         days = (seconds.max(initial=0) - seconds) / DAY
-        self.sales = np.bincount(item, 0.5 ** (days / HALF_LIFE), size)
+        self.sales = np.bincount(item, 0.5 ** (days / HALF_LIFE), size) * statistics.items(lines).known
         self.brand_steps = _brand_steps(catalog, switches)
         self.features = _features(attributes)
 

@@ -70,7 +70,6 @@ def test_a_card_can_be_drawn_from_an_offer(client):
         "rating_count": None,
         "stock": 2,
         "reason": "Often bought together",
-        "score": 0.5,
     }
 
 

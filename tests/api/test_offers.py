@@ -44,7 +44,6 @@ def test_offers_come_with_all_a_page_needs(client, release):
                 "rating_count": None,
                 "stock": 1,
                 "reason": "Often bought together",
-                "score": 1.0,
             }
         ],
         "bundle": None,

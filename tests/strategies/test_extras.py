@@ -42,7 +42,7 @@ def test_extras_are_never_more_expensive():
 
 
 def test_products_with_purchases_have_no_extras():
-    bought = [{"visitor": 1, "item": 1, "kind": "purchase", "basket": "b"}]
+    bought = [{"visitor": who, "item": 1, "kind": "purchase", "basket": f"b{who}"} for who in (1, 2, 3)]
     lists = made(bought)
     assert 1 not in lists.owners
     assert 6 in lists.owners

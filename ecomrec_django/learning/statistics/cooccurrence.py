@@ -72,6 +72,11 @@ class ItemCounts:
     frequency: FloatArray
 
     @property
+    def known(self) -> BoolArray:
+        """Which items MIN_CUSTOMERS bought, shape (items,): lists must not tell what fewer did."""
+        return self.customers >= MIN_CUSTOMERS
+
+    @property
     def ubiquitous(self) -> BoolArray:
         """Which items are in most orders, beside others, as fees, postage and bags are; shape (items,)."""
         enough = self.baskets > UBIQUITOUS_SHARE * ENOUGH_ORDERS

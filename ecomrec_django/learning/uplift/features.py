@@ -83,7 +83,7 @@ class PairStatistics:
             self._keys[rows[_strongest(self.pairs.anchor[rows], self.own_score(caution)[rows], count)]]
             for caution, count in OWN_CANDIDATES
         ]
-        anchors = np.flatnonzero(self.bought.customers >= MIN_CUSTOMERS)
+        anchors = np.flatnonzero(self.bought.known)
         for name, together in self.group_pairs.items():
             usable = np.flatnonzero(offered[together.item])
             score = (together.baskets - together.expected) / together.aisle_baskets
