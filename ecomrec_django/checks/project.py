@@ -13,6 +13,7 @@ from django.template import TemplateDoesNotExist, TemplateSyntaxError
 from django.template.loader import get_template
 from django.urls import NoReverseMatch, URLResolver, get_resolver, reverse
 from django.utils.module_loading import import_string
+from rest_framework.settings import api_settings
 
 from ..conf import conf
 from ..errors import EcomrecError, suggestion
@@ -73,6 +74,26 @@ def check_cache(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             hint="With several processes or machines, use Redis, Memcached or a database cache: otherwise some show an "
             "old offer list for up to five seconds, and each limits the rate of requests on its own.",
             id="ecomrec.W039",
+        )
+    ]
+
+
+@register("ecomrec", Tags.security, deploy=True)
+def check_addresses(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Check, before a deployment behind a proxy, that rate limits tell shoppers apart.
+
+    ecomrec.W044: a proxy whose address all shoppers seem to have
+    """
+    behind_proxy = settings.SECURE_PROXY_SSL_HEADER is not None or settings.USE_X_FORWARDED_HOST
+    if not behind_proxy or api_settings.NUM_PROXIES is not None:
+        return []
+    return [
+        Warning(
+            "The settings say that the shop is behind a proxy, and not how many there are: rate limits count all "
+            "shoppers as one address.",
+            hint='Set REST_FRAMEWORK["NUM_PROXIES"] to the number of proxies that add to X-Forwarded-For; 0 if the '
+            "server already replaces REMOTE_ADDR.",
+            id="ecomrec.W044",
         )
     ]
 

@@ -38,7 +38,17 @@ def figures(noon, planted):
 
 def test_the_page_sums_a_period_by_a_dimension(superuser_client, figures):
     page = superuser_client.get(URL, {"days": "7"}).content.decode()
-    for text in ("7,000", "3.00%", "Bought with", "$350.00", "12.5%", "$30.00 / $18.24", "Pasta", "$2.00–$5.00", "0.42"):
+    for text in (
+        "7,000",
+        "3.00%",
+        "Bought with",
+        "$350.00",
+        "12.5%",
+        "$30.00 / $18.24",
+        "Pasta",
+        "$2.00–$5.00",
+        "0.42",
+    ):
         assert text in page
     assert "No offers have been seen yet" not in page
     page = superuser_client.get(URL, {"by": "day", "days": "nonsense"}).content.decode()

@@ -57,7 +57,10 @@ def test_what_is_unknown_is_a_dash():
         ({"mean": "much"}, ""),
         ({"mean": 5}, "€5.00 incremental revenue so far; not enough visitors for a reliable interval."),
         ({"mean": 5, "low": 1, "high": 9}, "Offers added revenue: €5.00 (95 percent interval: €1.00 to €9.00)."),
-        ({"mean": -5, "low": -9, "high": -1}, "Offers reduced revenue: -€5.00 (95 percent interval: -€9.00 to -€1.00)."),
+        (
+            {"mean": -5, "low": -9, "high": -1},
+            "Offers reduced revenue: -€5.00 (95 percent interval: -€9.00 to -€1.00).",
+        ),
         (
             {"mean": 5, "low": -1, "high": 9},
             "€5.00 incremental revenue (95 percent interval: -€1.00 to €9.00); not significant.",
