@@ -14,7 +14,7 @@ class PurchaseLine(NamedTuple):
     order: str  # what the shop says one order is; see `store` where numbers recur
     user: str | None  # primary key of the account; None for a guest
     item: str | None  # external id of the product; None if it was deleted: what was imported of the line stays
-    quantity: int | Decimal  # pieces, or a weight or length
+    quantity: int | Decimal  # pieces, or a weight or length; below 0: a return that names no line
     price: Decimal | None  # of one piece
     time: datetime
     refunded: int | Decimal = 0  # of `quantity`, what was cancelled or returned

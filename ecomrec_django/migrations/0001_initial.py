@@ -98,7 +98,7 @@ class Migration(migrations.Migration):
             name='Event',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('view_item', 'view'), ('add_to_cart', 'add to cart'), ('remove_from_cart', 'remove from cart'), ('purchase', 'purchase'), ('refund', 'refund'), ('review', 'review'), ('view_item_list', 'impression'), ('select_item', 'click')], max_length=16, verbose_name='kind')),
+                ('kind', models.CharField(choices=[('view_item', 'view'), ('add_to_cart', 'add to cart'), ('remove_from_cart', 'remove from cart'), ('purchase', 'purchase'), ('refund', 'refund'), ('return', 'return'), ('review', 'review'), ('view_item_list', 'impression'), ('select_item', 'click')], max_length=16, verbose_name='kind')),
                 ('visitor', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='ecomrec.visitor', verbose_name='visitor')),
                 ('item', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='ecomrec.item', verbose_name='item')),
                 ('time', models.DateTimeField(verbose_name='time')),
@@ -123,7 +123,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('event', models.PositiveBigIntegerField()),
-                ('kind', models.CharField(choices=[('view_item', 'view'), ('add_to_cart', 'add to cart'), ('remove_from_cart', 'remove from cart'), ('purchase', 'purchase'), ('refund', 'refund'), ('review', 'review'), ('view_item_list', 'impression'), ('select_item', 'click')], max_length=16)),
+                ('kind', models.CharField(choices=[('view_item', 'view'), ('add_to_cart', 'add to cart'), ('remove_from_cart', 'remove from cart'), ('purchase', 'purchase'), ('refund', 'refund'), ('return', 'return'), ('review', 'review'), ('view_item_list', 'impression'), ('select_item', 'click')], max_length=16)),
                 ('basket', ecomrec_django.models.fields.ExactCharField(blank=True, max_length=64)),
                 ('time', models.DateTimeField()),
                 ('amount', models.DecimalField(decimal_places=2, default=0, max_digits=22)),
@@ -153,7 +153,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('external_id', ecomrec_django.models.fields.ExactCharField(db_index=True, max_length=128, verbose_name='product ID')),
                 ('visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='ecomrec.visitor', verbose_name='visitor')),
-                ('kind', models.CharField(choices=[('view_item', 'view'), ('add_to_cart', 'add to cart'), ('remove_from_cart', 'remove from cart'), ('purchase', 'purchase'), ('refund', 'refund'), ('review', 'review'), ('view_item_list', 'impression'), ('select_item', 'click')], max_length=16, verbose_name='kind')),
+                ('kind', models.CharField(choices=[('view_item', 'view'), ('add_to_cart', 'add to cart'), ('remove_from_cart', 'remove from cart'), ('purchase', 'purchase'), ('refund', 'refund'), ('return', 'return'), ('review', 'review'), ('view_item_list', 'impression'), ('select_item', 'click')], max_length=16, verbose_name='kind')),
                 ('time', models.DateTimeField(db_index=True, verbose_name='time')),
                 ('quantity', ecomrec_django.models.fields.QuantityField(decimal_places=4, default=1, max_digits=14, verbose_name='quantity')),
                 ('rating', models.FloatField(blank=True, null=True, verbose_name='rating')),

@@ -15,6 +15,8 @@ class Kind(models.TextChoices):
     REMOVE_FROM_CART = "remove_from_cart", _("remove from cart")
     PURCHASE = "purchase", _("purchase")
     REFUND = "refund", _("refund")
+    # Of an order that names none of the lines it takes back; each line that it does has a refund.
+    RETURN = "return", _("return")
     REVIEW = "review", _("review")
     VIEW_ITEM_LIST = "view_item_list", _("impression")
     SELECT_ITEM = "select_item", _("click")

@@ -22,7 +22,8 @@ from ..errors import ConfigurationError
 from ..failures import note_failure
 from ..models import Visitor
 from ..privacy.erasure import erase
-from .importers.orders import baskets_of, import_order, remove_orders
+from .importers.orders import baskets_of, import_order
+from .importers.removal import remove_orders
 from .importers.reviews import import_review
 from .request_state import current_request, recorded
 from .visitors import user_key

@@ -64,6 +64,15 @@ def clean_quantity(value: Decimal | float | str | None) -> int | Decimal:
     return quantity
 
 
+def clean_pieces(value: Decimal | float | str | None) -> int | Decimal:
+    """As `clean_quantity`, or a number below 0 for what was given back."""
+    if isinstance(value, int | float | Decimal) and not (type(value) is int and value > 0):
+        quantity = _exact(value)
+        if quantity is not None and quantity < 0:
+            return quantity
+    return clean_quantity(value)
+
+
 def clean_refunded(value: Decimal | float | str | None) -> int | Decimal:
     """How much of a line was given back; 0 for None or a negative number."""
     if value is None:

@@ -261,7 +261,6 @@ MISTAKES = {
         "skips these records",
     ),
     "quantity 0": (purchases(line(quantity=0)), "purchases", "quantity 0 is not a number above 0", "skips"),
-    "quantity -1": (purchases(line(quantity=-1)), "purchases", "quantity -1 is not a number above 0", "skips"),
     "quantity None": (purchases(line(quantity=None)), "purchases", "quantity None is not a number", "skips"),
     "user as text": (
         purchases(line(user="None")),

@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ...errors import EcomrecError
-from ...tracking.importers.orders import ImportReport, import_purchases
+from ...tracking.importers.order_report import ImportReport
+from ...tracking.importers.orders import import_purchases
 from ...tracking.importers.reconciliation import Reconciliation, reconcile
 from ._moment import moment
 from ._progress import Bar

@@ -19,8 +19,8 @@ from ...failures import RecordLog
 from ..validation import (
     LONGEST_ORDER,
     clean_item,
+    clean_pieces,
     clean_price,
-    clean_quantity,
     clean_rating,
     clean_refunded,
     clean_time,
@@ -82,19 +82,23 @@ class PurchaseValidator:
 def clean_purchase(line: object, remark: Remark) -> PurchaseLine:
     """The line with values of the promised types, its price in its own currency. Raises DataError.
 
-    Its order is "STORE/ORDER" where it has a store; its item is "" if the product was deleted.
+    Its order is "STORE/ORDER" where it has a store; its item is "" if the product was deleted. The quantity of a return
+    is 0 or less, without what was ``refunded`` of it, which is what was not returned after all.
     """
     if not isinstance(line, PurchaseLine):
         raise DataError(f"it is {kind_of(line)}: yield a PurchaseLine for each line of an order.")
+    quantity = clean_pieces(line.quantity)
+    if quantity < 0:
+        quantity = min(quantity + clean_refunded(abs(line.refunded or 0)), 0)
     return line._replace(
         line=_id("line", line.line, LONGEST_ID, "the permanent id of the order line, such as its primary key"),
         order=_order(line),
         user=_user(line.user, remark),
         item="" if line.item is None else _item(line.item),
-        quantity=clean_quantity(line.quantity),
+        quantity=quantity,
         price=clean_price(line.price),
         time=_time(line.time, remark),
-        refunded=clean_refunded(line.refunded),
+        refunded=clean_refunded(line.refunded) if quantity > 0 else 0,
         currency=_id("currency", line.currency or "", LONGEST_ID, 'a code such as "EUR"', required=False),
         guest="" if line.user else _guest(line.guest, remark),
         part_of=_id("part_of", line.part_of or "", LONGEST_ID, "the id of the kit's own line", required=False),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,7 @@ from ...catalog.adapter import Catalog, PurchaseLine
 from ...conf import conf
 from ...db import MAX_LOOKUP_IDS, bulk_insert, chunks, gc_paused, to_db_time
 from ...errors import DataError
-from ...failures import RecordLog, Remark
+from ...failures import RecordLog
 from ...learning.progress import Progress, no_progress
 from ...models import Event, GuestOrder, Item, Kind
 from ..visitors import VisitorIds
@@ -27,7 +27,10 @@ from .base import (
     lock_checkpoint,
     recorded_outcome,
 )
+from .credit_notes import CreditNotes, Owner, StoredReturn, owner_of
 from .lines import PurchaseValidator, name_of
+from .order_report import ImportReport
+from .removal import remove_lines
 from .stored_lines import (
     CHECKPOINT,
     LineFacts,
@@ -37,7 +40,6 @@ from .stored_lines import (
     lines_by_id,
     lines_of_orders,
     remove_events,
-    remove_purchases,
 )
 from .waiting import WaitingRoom, forget_waiting, start_for_waiting
 
@@ -49,41 +51,6 @@ SUSPICIOUS = 20
 
 # Visitor.pk by user, and of guests by order or by hash.
 _Visitors = Mapping[str | None, int | None]
-
-
-@dataclass(kw_only=True)
-class ImportReport:
-    """Result of an import.
-
-    lines: order lines read from the shop
-    purchases: new purchase events
-    refunds: new refund events
-    changed: lines that the shop has changed since they were imported
-    removed: imported lines that the shop has removed since
-    unknown_items: products missing from the catalog
-    skipped: invalid lines
-    reasons: why they are invalid, the most frequent first
-    remarks: what is odd about lines that are imported all the same
-    unknown_prices: prices in a currency without a rate
-    given_up: invalid lines that are not asked for again
-    """
-
-    lines: int = 0
-    purchases: int = 0
-    refunds: int = 0
-    changed: int = 0
-    removed: int = 0
-    unknown_items: int = 0
-    skipped: int = 0
-    reasons: list[Remark] = field(default_factory=list)
-    remarks: list[Remark] = field(default_factory=list)
-    unknown_prices: int = 0
-    given_up: int = 0
-
-    def check(self, least: int = 1) -> None:
-        """Raises DataError where all lines, ``least`` or more, are invalid, which is a mistake in the adapter."""
-        if self.skipped == self.lines >= least:
-            raise DataError(f"All order lines were skipped: {self.reasons[0]} The next import reads them again.")
 
 
 @gc_paused()
@@ -146,12 +113,6 @@ def import_order(order: Any, guest: str = "") -> ImportReport:
     return importer.report
 
 
-def remove_orders(baskets: Iterable[str]) -> int:
-    """Remove orders that the shop has deleted, by `Event.basket`; returns how many purchases there were."""
-    stored = lines_of_orders(baskets)
-    return remove_purchases(line.purchase for line in stored.values() if line.purchase is not None)
-
-
 def baskets_of(order: Any) -> set[str]:
     """`Event.basket` of one row of the adapter's ``order_model``; it has several where it is split among stores."""
     catalog = conf.CATALOG()
@@ -193,6 +154,7 @@ class OrderImporter:
         # A first import compares nothing.
         self._is_first = not any_stored()
         self._sightings = Sightings()
+        self._credit_notes = CreditNotes(self._sightings)
 
     def add(self, lines: Sequence[PurchaseLine], guest: str = "") -> None:
         """Import one chunk. ``guest``: Visitor.key of the shopper without an account who placed these orders."""
@@ -207,9 +169,10 @@ class OrderImporter:
             lock_checkpoint(CHECKPOINT)
             self._records.begin()
             stored = {} if self._is_first else self._stored(lines, valid)
+            returns = self._credit_notes.known((line.order for line in valid), _ids(lines))
             valid = [line for line in valid if self._records.accepts(line.user, line.time, line.order, line.guest)]
-            valid = self._with_items(valid, stored)
-            self._write(valid, stored)
+            valid = self._with_items(valid, stored, returns)
+            self._write(valid, stored, returns)
         forget_waiting(valid)
         if self._accepted:
             self._accepted(valid)
@@ -221,7 +184,8 @@ class OrderImporter:
         """Take note that a row of ``order_model`` has no lines any more."""
         number = getattr(order, self._catalog.order_key, None)
         if number is not None:
-            self._sightings.note(lines_of_orders({str(number)}), ())
+            self._sightings.note(_purchases(lines_of_orders({str(number)})), ())
+            self._credit_notes.known({str(number)}, ())
 
     def missing(self, *, whole_shop: bool = False) -> list[int]:
         """Event.pk of the stored lines that the shop no longer has, after the last chunk.
@@ -233,8 +197,8 @@ class OrderImporter:
         return self._sightings.missing() if whole_shop or self._whole_orders else []
 
     def remove(self, purchases: list[int]) -> None:
-        """Remove the lines with these purchases."""
-        self.report.removed += remove_purchases(purchases)
+        """Remove the lines with these purchases and returns."""
+        self.report.removed += remove_lines(purchases)
 
     def stored_price(self, line: PurchaseLine) -> Decimal | None:
         """The price of an accepted line, as it is stored."""
@@ -247,20 +211,24 @@ class OrderImporter:
     def _stored(self, lines: Sequence[object], valid: Sequence[PurchaseLine]) -> dict[str, StoredLine]:
         """What is stored of the orders of this chunk, and of its lines."""
         stored = lines_of_orders(line.order for line in valid)
-        yielded = {str(line.line) for line in lines if isinstance(line, PurchaseLine)}
+        yielded = _ids(lines)
         # Refused lines, and those that name no order.
         others = yielded.difference(line.line for line in valid if line.order)
         stored |= lines_by_id(others - stored.keys())
-        self._sightings.note(stored, yielded)
+        self._sightings.note(_purchases(stored), yielded)
         return stored
 
-    def _with_items(self, lines: list[PurchaseLine], stored: Mapping[str, StoredLine]) -> list[PurchaseLine]:
+    def _with_items(
+        self, lines: list[PurchaseLine], stored: Mapping[str, StoredLine], returns: Mapping[str, StoredReturn]
+    ) -> list[PurchaseLine]:
         """The lines whose product is known: that of a deleted product is, if the line was imported before."""
         deleted = [line for line in lines if not line.item]
         if deleted:
             missing = [line.line for line in deleted if line.line not in stored]
             known = {**lines_by_id(missing), **stored}
-            items = {line.line: facts.item for line in deleted if (facts := _facts_of(known.get(line.line)))}
+            facts: dict[str, LineFacts | None] = {line: one.facts for line, one in known.items()}
+            facts |= {line: one.facts for line, one in returns.items()}
+            items = {line.line: found.item for line in deleted if (found := facts.get(line.line))}
             names = dict(Item.objects.filter(pk__in=set(items.values())).values_list("pk", "external_id"))
             for line in deleted:
                 if line.line not in items:
@@ -272,11 +240,20 @@ class OrderImporter:
             ]
         return lines
 
-    def _write(self, lines: list[PurchaseLine], stored: dict[str, StoredLine]) -> None:
+    def _write(
+        self, lines: list[PurchaseLine], stored: dict[str, StoredLine], returns: dict[str, StoredReturn]
+    ) -> None:
         self._records.find_items(line.item for line in lines if line.item)
         users = self._records.find_visitors({line.user for line in lines})
         guests = self._guests(lines)
         owners = {line.line: users[line.user] or guests.get(line.order) for line in lines}
+        bought = [line for line in lines if line.quantity > 0]
+        self._write_purchases(bought, stored, owners)
+        self._take_back([line for line in lines if line.quantity <= 0], bought, stored, returns, owners)
+
+    def _write_purchases(
+        self, lines: list[PurchaseLine], stored: dict[str, StoredLine], owners: Mapping[str, int | None]
+    ) -> None:
         new = [line for line in lines if line.line not in stored]
         created = self._insert([self._purchase(line, owners[line.line]) for line in new])
         self.report.purchases += created
@@ -284,7 +261,7 @@ class OrderImporter:
             # Lines that moved to another order, or that were written since the import began.
             moved = lines_by_id(line.line for line in new)
             stored |= moved
-            self._sightings.note(moved, moved.keys())
+            self._sightings.note(_purchases(moved), moved.keys())
         changed = [line for line in lines if self._differs(stored.get(line.line), line, owners[line.line])]
         if changed:
             remove_events([pk for line in changed for pk in stored[line.line].events])
@@ -300,6 +277,40 @@ class OrderImporter:
                 refunds.append(self._refund(line, owners[line.line], more, pieces))
         self.report.refunds += self._insert(refunds)
 
+    def _take_back(
+        self,
+        lines: list[PurchaseLine],
+        bought: list[PurchaseLine],
+        stored: Mapping[str, StoredLine],
+        returns: dict[str, StoredReturn],
+        owners: Mapping[str, int | None],
+    ) -> None:
+        """Store the lines that are returns, and work out anew what is taken back."""
+        if not lines and not self._credit_notes.exist:
+            return
+        given = {}
+        # Purchases that became returns, of another order.
+        moved = lines_by_id(line.line for line in lines if line.line not in returns and line.line not in stored)
+        self._sightings.note(_purchases(moved), moved.keys())
+        stored = {**stored, **moved}
+        for line in lines:
+            given[line.line] = self._facts(line, owners[line.line])._replace(
+                quantity=-line.quantity, price=None, component=False
+            )
+            if line.line in stored:
+                remove_events(stored[line.line].events)
+        changed: set[Owner] = set()
+        for line in [*bought, *lines]:
+            facts = self._facts(line, owners[line.line])
+            changed.add(owner_of(facts))
+            if (before := stored.get(line.line)) and before.facts:
+                changed.add(owner_of(before.facts))
+            if line.line in returns and line.quantity > 0:
+                given[line.line] = facts._replace(quantity=0)
+        new, other = self._credit_notes.write(given, returns, changed)
+        self.report.refunds += new
+        self.report.changed += other
+
     def _insert(self, rows: list[tuple[Any, ...]]) -> int:
         return bulk_insert(Event, FIELDS, rows, ignore=True)
 
@@ -309,7 +320,10 @@ class OrderImporter:
             return False
         if known.refunded > min(line.refunded, line.quantity):
             return True
-        return known.facts != LineFacts(
+        return known.facts != self._facts(line, visitor)
+
+    def _facts(self, line: PurchaseLine, visitor: int | None) -> LineFacts:
+        return LineFacts(
             visitor=visitor,
             item=self._item(line),
             time=to_db_time(line.time),
@@ -352,8 +366,13 @@ class OrderImporter:
         return {**{order: by_hash[guest] for order, guest in orders.items()}, **_guests_by_cookie(lines)}
 
 
-def _facts_of(known: StoredLine | None) -> LineFacts | None:
-    return None if known is None else known.facts
+def _ids(lines: Iterable[object]) -> set[str]:
+    return {str(line.line) for line in lines if isinstance(line, PurchaseLine)}
+
+
+def _purchases(stored: Mapping[str, StoredLine]) -> dict[str, int | None]:
+    """Event.pk of the purchase of each line."""
+    return {line: known.purchase for line, known in stored.items()}
 
 
 def _guests_by_cookie(lines: Iterable[PurchaseLine]) -> dict[str, int]:

@@ -17,8 +17,9 @@ from ...errors import DataError
 from ...learning.progress import Progress, no_progress
 from ...models import Event, Kind
 from .base import advance_checkpoint, checkpoint_start, recorded_outcome
-from .orders import ImportReport, OrderImporter, read_orders
-from .stored_lines import CHECKPOINT, FROM_ORDERS, OF_FILES, line_total
+from .order_report import ImportReport
+from .orders import OrderImporter, read_orders
+from .stored_lines import CHECKPOINT, FROM_ORDERS, OF_CREDITS, OF_FILES, line_total
 
 # A shop that has lost more of its lines than this is rather an adapter that does not yield them any more.
 MOST_REMOVED = 0.2
@@ -81,6 +82,9 @@ def reconcile(progress: Progress = no_progress, *, accept_removals: bool = False
 
         def count(lines: list[PurchaseLine]) -> None:
             for line in lines:
+                # What a return takes back is worked out anew by each import.
+                if line.quantity <= 0:
+                    continue
                 price = importer.stored_price(line)
                 shop[timezone.localdate(line.time)].add(price, line.quantity, min(line.refunded, line.quantity))
 
@@ -124,9 +128,9 @@ def stored_totals() -> dict[date, DayTotals]:
 
 
 def _sales() -> Iterator[tuple[str, datetime, Decimal | None, int | Decimal]]:
-    """The purchases and refunds imported from the shop's orders."""
+    """The purchases and refunds imported from the shop's orders, without what returns of no named line take back."""
     last = 0
-    rows = Event.objects.filter(kind__in=FROM_ORDERS, key__isnull=False).exclude(OF_FILES).order_by("pk")
+    rows = Event.objects.filter(kind__in=FROM_ORDERS, key__isnull=False).exclude(OF_FILES | OF_CREDITS).order_by("pk")
     while chunk := list(rows.filter(pk__gt=last).values_list("pk", "kind", "time", "price", "quantity")[:CHUNK_ROWS]):
         yield from (row[1:] for row in chunk)
         last = chunk[-1][0]

@@ -43,6 +43,7 @@ class OpenPurchase(NamedTuple):
     line: the id of its order line
     time: as the database has it
     left: what was not taken back yet
+    component: whether it is part of a kit
     """
 
     line: str
@@ -50,6 +51,7 @@ class OpenPurchase(NamedTuple):
     price: Decimal | None
     basket: str
     left: int | Decimal
+    component: bool = False
 
 
 class Taken(NamedTuple):
@@ -71,6 +73,14 @@ def allocated(returned: Return, purchases: Iterable[OpenPurchase]) -> list[Taken
     return taken
 
 
+def take(returned: Return, purchases: list[OpenPurchase]) -> list[Taken]:
+    """As `allocated`; what is taken is no longer left of ``purchases``."""
+    taken = allocated(returned, purchases)
+    for purchase, quantity in taken:
+        purchases[purchases.index(purchase)] = purchase._replace(left=purchase.left - quantity)
+    return taken
+
+
 def match_returns(returns: Sequence[Return]) -> Iterator[tuple[Return, list[Taken] | None]]:
     """Each return with what it takes back of the purchases of files; None if an earlier import did so."""
     for some in chunks(sorted(returns, key=lambda one: (one.visitor or 0, one.time)), CUSTOMERS):
@@ -79,12 +89,7 @@ def match_returns(returns: Sequence[Return]) -> Iterator[tuple[Return, list[Take
             if returned.key in known:
                 yield returned, None
                 continue
-            owner = returned.visitor or returned.basket, returned.item
-            taken = allocated(returned, purchases[owner])
-            for purchase, quantity in taken:
-                place = purchases[owner].index(purchase)
-                purchases[owner][place] = purchase._replace(left=purchase.left - quantity)
-            yield returned, taken
+            yield returned, take(returned, purchases[returned.visitor or returned.basket, returned.item])
 
 
 def _purchases(returns: Sequence[Return]) -> tuple[dict[Any, list[OpenPurchase]], set[str]]:

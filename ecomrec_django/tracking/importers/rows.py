@@ -18,7 +18,7 @@ from .stored_lines import FROM_ORDERS
 
 REQUIRED = ("event", "item", "time")
 NAMES = (*EVENT_COLUMNS, *MORE_EVENT_COLUMNS)
-KINDS = frozenset(Kind.values)
+KINDS = frozenset(Kind.values) - {Kind.RETURN.value}
 # Different texts of one column that are remembered with their values.
 MOST_TEXTS = 500_000
 

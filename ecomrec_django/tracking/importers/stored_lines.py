@@ -1,4 +1,4 @@
-"""What is stored of the shop's order lines: a purchase each, and the refunds of its pieces."""
+"""What is stored of the shop's order lines: a purchase each, and the refunds of its pieces; or a return."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db import router, transaction
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 
 from ...db import CENT, MAX_LOOKUP_IDS, chunks
 from ...history.export import mark_stale
 from ...models import Checkpoint, Correction, Event, Kind
-from .base import lock_checkpoint
 
 CHECKPOINT = "orders"
 FROM_ORDERS = (Kind.PURCHASE.value, Kind.REFUND.value)
@@ -25,6 +23,9 @@ MEASURED = "attribution"
 # orders changes or removes them.
 FILE_LINE = "file:"
 OF_FILES = Q(key__startswith=f"{Kind.PURCHASE}:{FILE_LINE}") | Q(key__startswith=f"{Kind.REFUND}:{FILE_LINE}")
+# How the last part of the key of a refund begins that a return makes; the Event.pk of the return follows.
+CREDIT = "credit-"
+OF_CREDITS = Q(key__startswith=f"{Kind.REFUND}:", key__contains=f":{CREDIT}")
 # Key ranges looked up by one query.
 RANGES = 200
 _READ = ("pk", "kind", "key", "visitor", "item", "time", "quantity", "price", "basket", "component")
@@ -49,7 +50,7 @@ class StoredLine:
     purchase: Event.pk of the purchase; None if there are refunds alone
     facts: what it says
     refunds: Event.pk of the refunds
-    refunded: their pieces
+    refunded: the pieces of those that are of this line, rather than of a return
     """
 
     purchase: int | None = None
@@ -65,7 +66,17 @@ class StoredLine:
 
 def any_stored() -> bool:
     """Whether any order line has been imported."""
-    return Event.objects.filter(key__gte=f"{Kind.PURCHASE}:", key__lt=f"{Kind.PURCHASE};").exists()
+    return _keyed(Kind.PURCHASE).exists() or stored_returns().exists()
+
+
+def stored_returns() -> QuerySet[Event]:
+    """The returns that were imported from the shop's orders."""
+    return _keyed(Kind.RETURN)
+
+
+def _keyed(kind: Kind) -> QuerySet[Event]:
+    # ";" follows ":" in every character set.
+    return Event.objects.filter(key__gte=f"{kind}:", key__lt=f"{kind};")
 
 
 def lines_of_orders(baskets: Iterable[str]) -> dict[str, StoredLine]:
@@ -98,7 +109,8 @@ def _collect(lines: dict[str, StoredLine], condition: Q, belongs: Callable[[str]
             stored.purchase, stored.facts = pk, found
         else:
             stored.refunds.append(pk)
-            stored.refunded += found.quantity
+            if not key.rpartition(":")[2].startswith(CREDIT):
+                stored.refunded += found.quantity
 
 
 def remove_events(pks: Collection[int]) -> None:
@@ -140,47 +152,31 @@ class Sightings:
         self._seen = array("q")
         self._missing: set[int] = set()
 
-    def note(self, stored: Mapping[str, StoredLine], yielded: Collection[str]) -> None:
-        """``yielded``: the ids of the lines that the shop has, among the ``stored`` ones of their orders."""
-        for line, known in stored.items():
-            if known.purchase is not None and known.purchase <= self._newest:
+    def note(self, stored: Mapping[str, int | None], yielded: Collection[str]) -> None:
+        """Take note of the purchases or returns (Event.pk) of the ``stored`` lines of some orders.
+
+        yielded: the ids of the lines that the shop has.
+        """
+        for line, event in stored.items():
+            if event is not None and event <= self._newest:
                 if line in yielded:
-                    self._seen.append(known.purchase)
+                    self._seen.append(event)
                 else:
-                    self._missing.add(known.purchase)
+                    self._missing.add(event)
 
     def miss_unseen(self) -> None:
         """The import has read all of the shop's orders: every line that it has not met is missing."""
-        purchases = Event.objects.filter(
-            pk__lte=self._newest, key__gte=f"{Kind.PURCHASE}:", key__lt=f"{Kind.PURCHASE};"
-        )
-        own = purchases.exclude(OF_FILES)
-        self._missing.update(own.order_by().values_list("pk", flat=True))
+        for events in (_keyed(Kind.PURCHASE).exclude(OF_FILES), stored_returns()):
+            self._missing.update(events.filter(pk__lte=self._newest).order_by().values_list("pk", flat=True))
 
     def missing(self) -> list[int]:
-        """Event.pk of the purchases whose lines the shop no longer has, in order."""
+        """Event.pk of the purchases and returns whose lines the shop no longer has, in order."""
         self._missing.difference_update(self._seen)
         return sorted(self._missing)
 
 
-def remove_purchases(pks: Iterable[int]) -> int:
-    """Remove these purchases and their refunds; returns how many purchases were still there."""
-    removed = 0
-    for chunk in chunks(pks, MAX_LOOKUP_IDS):
-        with transaction.atomic(using=router.db_for_write(Event)):
-            lock_checkpoint(CHECKPOINT)
-            found = list(Event.objects.filter(pk__in=chunk).order_by().values_list("key", "basket"))
-            ids = {line_of(str(key)) for key, _ in found}
-            stored = lines_of_orders({basket for _, basket in found})
-            stored |= lines_by_id(ids - stored.keys())
-            gone = [stored[line] for line in sorted(ids & stored.keys())]
-            remove_events([pk for line in gone for pk in line.events])
-            removed += len(gone)
-    return removed
-
-
 def line_of(key: str) -> str:
-    """The id of the shop's order line, from the `Event.key` of a purchase or refund."""
+    """The id of the shop's order line, from the `Event.key` of a purchase, refund or return."""
     kind, _, rest = key.partition(":")
     return rest.rsplit(":", 1)[0] if kind == Kind.REFUND else rest
 
