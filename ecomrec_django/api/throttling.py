@@ -21,7 +21,7 @@ IPV6_PREFIX = 64
 class AddressThrottle(SimpleRateThrottle):
     """``ECOMREC["THROTTLE"]`` requests per IP address. The cache stores a keyed hash, never the address itself.
 
-    The address is that of the connection, unless ``REST_FRAMEWORK["NUM_PROXIES"]`` says how many proxies are in between:
+    The address is that of the connection, unless ``REST_FRAMEWORK["NUM_PROXIES"]`` says how many proxies there are:
     anybody can send ``X-Forwarded-For``.
     """
 

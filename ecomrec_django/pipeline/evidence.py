@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..learning.statistics.cooccurrence import ENOUGH_ORDERS, Statistics
+from ..learning.statistics.cooccurrence import Statistics
+from ..learning.statistics.item_counts import ENOUGH_ORDERS
 
 if TYPE_CHECKING:
     import pyarrow as pa

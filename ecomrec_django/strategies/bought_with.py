@@ -30,7 +30,8 @@ from .candidates import Candidates, OfferTable, best_of_each
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from ..learning.statistics.cooccurrence import AislePairs, ItemCounts, Statistics
+    from ..learning.statistics.cooccurrence import AislePairs, Statistics
+    from ..learning.statistics.item_counts import ItemCounts
     from ..learning.statistics.training_data import TrainingData
     from ..learning.uplift.model import Uplift
 

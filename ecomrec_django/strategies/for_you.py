@@ -12,7 +12,7 @@ from .base import LIST_LENGTH, Lists, Reason, Strategy, StrategyLists, gettext_n
 from .candidates import Candidates, OfferTable
 
 if TYPE_CHECKING:
-    from ..learning.statistics.cooccurrence import ItemCounts
+    from ..learning.statistics.item_counts import ItemCounts
     from ..learning.statistics.training_data import TrainingData
 
 # Most items of one need in a list for everybody.
