@@ -22,7 +22,7 @@ from ecomrec_django.testing import forget_tracking, override_ecomrec
 from .hosts.models import IntegerProduct
 from .support.camping_shop import stock_the_shop
 from .support.planted_shop import PlantedCatalog
-from .support.processes import ShopProcess, own_database
+from .support.processes import new_shop
 from .support.rows import store_rows, stored_rows
 
 HERE = Path(__file__).parent
@@ -90,8 +90,9 @@ def shared_fixtures(item: pytest.Function) -> str | None:
 
     Tests that empty the database at their end come last of a worker, as pytest-django orders them.
     """
-    if "real_shop" in item.fixturenames:
-        return "real_shop"
+    for shop in ("real_shop", "staple_process"):
+        if shop in item.fixturenames:
+            return shop
     fixtures = [definitions[-1] for definitions in item._fixtureinfo.name2fixturedefs.values()]
     # Those of plugins have no place.
     shares = any(fixture.baseid and fixture.scope in {"class", "module", "package"} for fixture in fixtures)
@@ -213,11 +214,17 @@ def trained_shop(camping_release, db):
 @pytest.fixture(scope="session")
 def real_shop(tmp_path_factory):
     """Real households in a shop that runs in processes of its own, trained and published."""
-    folder = tmp_path_factory.mktemp("real")
-    with own_database(folder) as database:
-        shop = ShopProcess(folder, database)
-        shop.manage("migrate", "--verbosity", "0")
-        shop.manage("load_completejourney", "--households", "60")
+    with new_shop(tmp_path_factory.mktemp("real")) as shop:
+        shop.manage("load_completejourney", "--households", "8")
+        shop.manage("ecomrec_train", "--publish")
+        yield shop
+
+
+@pytest.fixture(scope="session")
+def staple_process(tmp_path_factory):
+    """The shop of customers with habits in processes of its own, not trained yet."""
+    with new_shop(tmp_path_factory.mktemp("staples")) as shop:
+        shop.ask("from tests.support.staple_shop import StapleShop; StapleShop()")
         yield shop
 
 

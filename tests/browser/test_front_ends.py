@@ -1,6 +1,5 @@
 """Front ends that draw the offers themselves, or load them into their pages."""
 
-import copy
 import json
 from urllib.request import urlopen
 
@@ -9,7 +8,7 @@ import pytest
 from ecomrec_django.tracking.consent import CONSENT_COOKIE
 from ecomrec_django.tracking.visitors import COOKIE, open_cookie, open_token, token_key, user_key
 from tests.support.frontend import built_page, installed_packages, static_server
-from tests.support.processes import wait_for
+from tests.support.processes import ShopProcess, wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.once]
 
@@ -65,10 +64,14 @@ def frontend(packages, tmp_path_factory):
 @pytest.fixture(scope="module")
 def host(real_shop, address, packages, frontend, tmp_path_factory):
     """The trained shop once more, as the API of the front end."""
-    shop = copy.copy(real_shop)
-    shop.folder = tmp_path_factory.mktemp("host")
-    settings = {"DJANGO_SETTINGS_MODULE": "tests.hosts.headless.settings", "FRONTEND": frontend, "NPM": str(packages)}
-    shop.environment = {**real_shop.environment, **settings}
+    shop = ShopProcess(
+        tmp_path_factory.mktemp("host"),
+        real_shop.environment["DATABASE_URL"],
+        SHOP_VAR=str(real_shop.folder),
+        DJANGO_SETTINGS_MODULE="tests.hosts.headless.settings",
+        FRONTEND=frontend,
+        NPM=str(packages),
+    )
     with shop.serving() as api:
         yield api
 
@@ -82,9 +85,14 @@ def recorded(real_shop, key):
     return json.loads(real_shop.ask(RECORDED.format(key=key)))
 
 
-def recorded_once(real_shop, key, true):
-    """What the shop knows of a visitor once that is ``true``."""
-    wait_for(lambda: true(recorded(real_shop, key)))
+def recorded_once(real_shop, window, key, true):
+    """What the shop knows of a visitor once that is ``true``, while the time of the window passes."""
+
+    def known():
+        window.pass_time(3500)
+        return recorded(real_shop, key)
+
+    wait_for(lambda: true(known()))
     return recorded(real_shop, key)
 
 
@@ -98,12 +106,13 @@ def views(known):
 
 def test_a_react_shop_on_another_site(visit, frontend, host, products, real_shop):
     window = visit(1280, height=2000)
+    window.listen()
     page = window.page
     page.goto(f"{frontend}/?api={host}&item={products[0]}")
     page.locator("li a").first.wait_for()
     window.check("react")
     # Offers of before the choice are seen by then, so that only those of after it count.
-    page.wait_for_timeout(2500)
+    window.pass_time(3500)
     # Nothing is kept, or sent with a token, before the shopper agrees.
     assert (stored(page, "ecomrec.visitor"), window.context.cookies()) == (None, [])
 
@@ -112,14 +121,16 @@ def test_a_react_shop_on_another_site(visit, frontend, host, products, real_shop
     wait_for(lambda: stored(page, "ecomrec.visitor"))
     key = token_key(open_token(stored(page, "ecomrec.visitor")))
     cards = page.locator("li")
-    known = recorded_once(real_shop, key, lambda known: known["events"] and len(known["seen"]) == cards.count() > 0)
+    known = recorded_once(
+        real_shop, window, key, lambda known: known["events"] and len(known["seen"]) == cards.count() > 0
+    )
     assert known["events"] == [["view_item", products[0]]]
     assert sorted(known["seen"]) == [[products[0], "product", place] for place in range(1, cards.count() + 1)]
 
     link = page.locator("li a").nth(1)
     clicked = link.get_attribute("href").strip("/").split("/")[-1]
     link.click()
-    known = recorded_once(real_shop, key, lambda known: clicked in views(known))
+    known = recorded_once(real_shop, window, key, lambda known: clicked in views(known))
     assert ["select_item", clicked] in known["events"]
     assert views(known) == [products[0], clicked]
     # A page of another site is given no cookies.
@@ -131,7 +142,7 @@ def test_a_react_shop_on_another_site(visit, frontend, host, products, real_shop
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("button", name="Log out").wait_for()
     mine = user_key(int(pk))
-    known = recorded_once(real_shop, mine, lambda known: ["select_item", clicked] in known["events"])
+    known = recorded_once(real_shop, window, mine, lambda known: ["select_item", clicked] in known["events"])
     assert {products[0], clicked} <= set(views(known))
     assert recorded(real_shop, key) == {"events": [], "seen": []}
 
@@ -153,9 +164,10 @@ def test_a_react_shop_on_another_site(visit, frontend, host, products, real_shop
 
 def test_who_refuses_in_a_react_shop_sees_offers_and_is_not_recorded(visit, frontend, host, products):
     window = visit(1280, height=2000)
+    window.listen()
     page = window.page
-    window.reports = []
-    page.on("request", lambda request: "/beacon/" in request.url and window.reports.append(request.url))
+    beacons = []
+    page.on("request", lambda request: "/beacon/" in request.url and beacons.append(request.url))
     page.goto(f"{frontend}/?api={host}&item={products[0]}")
     with page.expect_response("**/api/consent/"):
         page.get_by_role("button", name="No, thanks").click()
@@ -164,15 +176,16 @@ def test_who_refuses_in_a_react_shop_sees_offers_and_is_not_recorded(visit, fron
     assert (stored(page, "ecomrec.consent"), stored(page, "ecomrec.visitor")) == ("no", None)
     page.get_by_role("button", name="What do you know about me?").click()
     page.get_by_text("0 events, 0 offers seen").wait_for()
-    window.page.wait_for_timeout(3500)
-    assert not window.reports
+    window.pass_time(3500)
+    assert not beacons
 
 
 @pytest.fixture
-def shopper(visit, host):
+def visitor(visit, host):
     """A window of somebody who agreed to be recorded, and the key of its owner."""
     window = visit(1280, height=2000)
     window.context.add_cookies([{"name": CONSENT_COOKIE, "value": "yes", "url": host}])
+    window.listen()
 
     def key():
         tokens = [cookie["value"] for cookie in window.context.cookies() if cookie["name"] == COOKIE]
@@ -182,15 +195,16 @@ def shopper(visit, host):
 
 
 @pytest.mark.parametrize("kind", ["htmx", "turbo", "cached"])
-def test_a_block_that_the_browser_loads_is_seen_and_clicked(kind, shopper, host, products, real_shop):
-    window, key = shopper
+def test_a_block_that_the_browser_loads_is_seen_and_clicked(kind, visitor, host, products, real_shop):
+    window, key = visitor
     page = window.page
     page.goto(f"{host}/{kind}/{products[0]}/")
     page.locator("[data-ecomrec-offer]").first.wait_for()
     window.check(kind)
+    window.pass_time(3500)
     wait_for(key)
     offers = page.locator("[data-ecomrec-offer]").count()
-    known = recorded_once(real_shop, key(), lambda known: len(known["seen"]) == offers and known["events"])
+    known = recorded_once(real_shop, window, key(), lambda known: len(known["seen"]) == offers and known["events"])
     assert known["events"] == [["view_item", products[0]]]
     assert {(anchor, slot) for anchor, slot, _ in known["seen"]} == {(products[0], "product")}
 
@@ -198,43 +212,46 @@ def test_a_block_that_the_browser_loads_is_seen_and_clicked(kind, shopper, host,
     clicked = link.get_attribute("href").strip("/").split("/")[-1]
     link.click()
     page.wait_for_url(f"**/product/{clicked}/")
-    known = recorded_once(real_shop, key(), lambda known: ["select_item", clicked] in known["events"])
+    known = recorded_once(real_shop, window, key(), lambda known: ["select_item", clicked] in known["events"])
     assert views(known) == [products[0]]
 
 
 @pytest.mark.parametrize("kind", ["htmx", "turbo"])
-def test_a_page_that_is_swapped_in_is_a_view_of_its_own_and_counts_once(kind, shopper, host, products, real_shop):
-    window, key = shopper
+def test_a_page_that_is_swapped_in_is_a_view_of_its_own_and_counts_once(kind, visitor, host, products, real_shop):
+    window, key = visitor
     page = window.page
     page.goto(f"{host}/{kind}/{products[0]}/")
     page.locator("[data-ecomrec-offer]").first.wait_for()
+    window.pass_time(3500)
     wait_for(key)
     page.evaluate("window.loaded = true")
     page.evaluate(LINK, f"/{kind}/{products[1]}/")
     page.get_by_role("link", name="Next product").click()
     page.wait_for_url(f"**/{kind}/{products[1]}/")
-    recorded_once(real_shop, key(), lambda known: products[1] in views(known))
+    recorded_once(real_shop, window, key(), lambda known: products[1] in views(known))
     # The browser has loaded one page, into which the other was swapped.
     assert page.evaluate("window.loaded")
     page.locator("[data-ecomrec-offer]").first.wait_for()
-    page.wait_for_timeout(2500)
+    window.pass_time(3500)
+    assert len(window.said("view")) == 2
     assert views(recorded(real_shop, key())) == products
 
 
-def test_a_cached_page_is_the_same_for_all_and_its_block_is_nobody_elses(shopper, visit, host, products, real_shop):
+def test_a_cached_page_is_the_same_for_all_and_its_block_is_nobody_elses(visitor, visit, host, products, real_shop):
     address = f"{host}/cached/{products[0]}/"
     with urlopen(address) as first:
         cached = first.read()
         assert "set-cookie" not in first.headers
         assert "Cookie" not in first.headers.get("Vary", "")
-    window, key = shopper
+    window, key = visitor
     with window.page.expect_response("**/blocks/**") as block:
         answer = window.page.goto(address)
     assert answer.body() == cached
     assert {"private", "no-store"} <= set(block.value.headers["cache-control"].split(", "))
     assert b"data-ecomrec-block" not in cached
+    window.pass_time(3500)
     wait_for(key)
-    recorded_once(real_shop, key(), lambda known: views(known) == [products[0]])
+    recorded_once(real_shop, window, key(), lambda known: views(known) == [products[0]])
     other = visit(1280)
     assert other.page.goto(address).body() == cached
     other.page.locator("[data-ecomrec-offer]").first.wait_for()

@@ -4,16 +4,13 @@ import json
 
 import pytest
 
-from tests.conftest import own_database
-from tests.support.processes import ShopProcess
+from .conftest import ask_for_no_icon
 
 pytestmark = pytest.mark.browser
 
 PLANT = """
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
-from tests.support.staple_shop import StapleShop
-StapleShop()
 call_command("ecomrec_roles", verbosity=0)
 staff = User.objects.create_user("merchant", password="merchant", is_staff=True)
 staff.groups.add(Group.objects.get(name="Recommendations: publisher"))
@@ -72,20 +69,9 @@ print(json.dumps([row.pk, row.anchor.external_id]))
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("merchant")
-    with own_database(folder) as database:
-        shop = ShopProcess(folder, database)
-        shop.manage("migrate", "--verbosity", "0")
-        shop.ask(PLANT)
-        shop.manage("ecomrec_train", "--publish")
-        yield shop
-
-
-@pytest.fixture(scope="module")
-def address(shop):
-    with shop.serving() as address:
-        yield address
+def shop(market):
+    market.ask(PLANT)
+    return market
 
 
 def shown(page, sku):
@@ -96,8 +82,7 @@ def shown(page, sku):
 
 
 def log_in(window, path):
-    # The stock admin names no icon, so the browser asks for one that is not there.
-    window.page.route("**/favicon.ico", lambda route: route.fulfill(status=204))
+    ask_for_no_icon(window)
     window.page.goto(f"/admin/login/?next={path}")
     window.page.locator("#id_username").fill("merchant")
     window.page.locator("#id_password").fill("merchant")
@@ -113,7 +98,7 @@ def order_after(page, act):
     return [one.get_attribute("data-item") for one in page.locator("[data-item]").all()]
 
 
-def test_a_merchant_reads_why_reviews_publishes_and_rolls_back(shop, visit):
+def test_a_merchant_reads_why_reviews_publishes_and_rolls_back(shop, visit_market):
     mixed = str(shop.folder / "right.json")
     shop.ask(MIX_UP.format(file=mixed))
     shop.manage("ecomrec_train", "--publish")
@@ -122,7 +107,7 @@ def test_a_merchant_reads_why_reviews_publishes_and_rolls_back(shop, visit):
     assert worse > first
     assert refused
 
-    room, anybody = visit(1280, height=2600), visit(1280)
+    room, anybody = visit_market(1280, height=2600), visit_market(1280)
     page = room.page
     log_in(room, "/admin/ecomrec/release/overview/")
     # The overview says that there is something to read, and the release's page says why.
@@ -186,54 +171,3 @@ def test_a_merchant_reads_why_reviews_publishes_and_rolls_back(shop, visit):
     # The former list again, under the merchant's word, which outlives releases.
     again = [*pins, *(item for item in former if item not in {*pins, listed[0]})]
     assert shown(anybody.page, sku) == again[:4]
-
-
-PAGES = {
-    "overview": "release/overview/",
-    "queue": "reviewlist/?release={release}",
-    "list": "offerlist/{list}/change/",
-    "release": "release/{release}/change/",
-    "schedule": "release/{newest}/schedule/",
-    "earnings": "dailyfigure/",
-    "rules": "rule/",
-    "why": "offerlist/why/?block=slot:product&item={anchor}&other={other}",
-    "evidence": "offerlist/{list}/evidence/?offer={offer}",
-    "decisions": "decision/",
-}
-FOUND = """
-import json
-from ecomrec_django.models import Item, OfferList, Publication, Release
-from ecomrec_django.strategies.base import decode_offers
-row = OfferList.objects.filter(
-    release=Publication.objects.get().release_id, strategy="bought_with", anchor__isnull=False
-).first()
-offer = decode_offers(row.offers)[0].item
-other = Item.objects.exclude(pk=row.anchor_id).exclude(external_id=offer).last()
-found = {"list": row.pk, "anchor": row.anchor_id, "offer": offer, "other": other.pk, "release": row.release_id}
-found["newest"] = Release.objects.exclude(verdicts__outcome="held").latest("pk").pk
-print(json.dumps(found))
-"""
-
-
-@pytest.mark.once
-@pytest.mark.parametrize(
-    ("width", "options"),
-    [
-        (1280, {}),
-        (390, {}),
-        (1280, {"color_scheme": "dark"}),
-        (1280, {"locale": "ar"}),
-        (1280, {"locale": "zh-CN"}),
-    ],
-    ids=["wide", "narrow", "dark", "right to left", "Chinese"],
-)
-def test_every_page_is_sound_wide_narrow_dark_and_from_right_to_left(shop, visit, width, options):
-    known = json.loads(shop.ask(FOUND))
-    room = visit(width, **options)
-    page = room.page
-    log_in(room, "/admin/ecomrec/")
-    look = "-".join([str(width), *options.values()])
-    for name, path in PAGES.items():
-        page.goto(f"/admin/ecomrec/{path.format(**known)}")
-        assert page.locator("html").get_attribute("dir") == ("rtl" if options.get("locale") == "ar" else "ltr")
-        room.check(f"{name}-{look}")

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from ecomrec_django.tracking.consent import CONSENT_COOKIE
 from ecomrec_django.tracking.visitors import COOKIE, open_cookie, token_key
 from tests.support.processes import wait_for
 
@@ -12,7 +11,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.once]
 
 PRODUCTS = """
 from example_shop.models import Product
-print(*Product.objects.order_by("-sold").values_list("sku", flat=True)[:2])
+print(*Product.objects.order_by("-sold").values_list("sku", flat=True)[:3])
 """
 VIEWS = """
 import json
@@ -30,14 +29,6 @@ SPECULATE = """
   document.querySelector("h1").insertAdjacentHTML("afterend", `<a href="${address}">Next product</a>`);
 }
 """
-# The reports stay in the page.
-KEEP = """
-window.sent = [];
-navigator.sendBeacon = (address, body) => {
-  body.text().then((text) => window.sent.push(...JSON.parse(text).reports));
-  return true;
-};
-"""
 BACK = 'dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }))'
 
 
@@ -47,42 +38,48 @@ def products(real_shop, address):
 
 
 @pytest.fixture
-def shopper(visit, address, real_shop):
-    """The page of somebody who agreed, and a function that returns the products that they have viewed."""
-    window = visit(1280)
-    window.context.add_cookies([{"name": CONSENT_COOKIE, "value": "yes", "url": address}])
+def visitor(shopper, real_shop):
+    """The window of somebody who agreed, and a function that returns the products that they have viewed."""
+    window = shopper()
 
     def views():
         tokens = [cookie["value"] for cookie in window.context.cookies() if cookie["name"] == COOKIE]
         return json.loads(real_shop.ask(VIEWS.format(key=token_key(open_cookie(tokens[0]))))) if tokens else []
 
-    return window.page, views
+    return window, views
 
 
-def test_a_page_that_was_fetched_ahead_counts_once_it_is_seen(shopper, products):
-    page, views = shopper
-    page.goto(f"/product/{products[0]}/")
-    wait_for(lambda: views() == products[:1])
-    with page.context.expect_event("request", lambda request: products[1] in request.url) as fetched:
-        page.evaluate(SPECULATE, f"/product/{products[1]}/")
+def test_a_page_that_was_fetched_ahead_counts_once_it_is_seen(visitor, products):
+    window, views = visitor
+    page = window.page
+    first, second, third = products
+    page.goto(f"/product/{first}/")
+    wait_for(lambda: views() == [first])
+    with page.context.expect_event("requestfinished", lambda request: second in request.url) as fetched:
+        page.evaluate(SPECULATE, f"/product/{second}/")
     assert fetched.value.all_headers()["sec-purpose"] == "prefetch"
-    page.wait_for_timeout(2500)
-    assert views() == products[:1]
+    window.pass_time(3500)
+    # What comes after it is recorded after it.
+    other = page.context.new_page()
+    other.goto(f"/product/{third}/")
+    wait_for(lambda: third in views())
+    assert views() == [first, third]
     page.get_by_role("link", name="Next product").click()
-    page.wait_for_url(f"**/product/{products[1]}/")
+    page.wait_for_url(f"**/product/{second}/")
     assert page.evaluate('performance.getEntriesByType("navigation")[0].deliveryType') == "navigational-prefetch"
-    wait_for(lambda: products[1] in views())
-    page.wait_for_timeout(2500)
-    assert views() == products
+    window.pass_time(3500)
+    wait_for(lambda: second in views())
+    assert views() == [first, third, second]
+    assert len(window.said("view")) == 1
 
 
-def test_a_page_that_the_browser_had_put_aside_is_seen_again(shopper, products):
-    page, views = shopper
-    page.add_init_script(KEEP)
-    page.goto(f"/product/{products[0]}/")
+def test_a_page_that_the_browser_had_put_aside_is_seen_again(visitor, products):
+    window, views = visitor
+    window.page.goto(f"/product/{products[0]}/")
     wait_for(lambda: views() == products[:1])
     # The shop has recorded it already.
-    page.wait_for_timeout(2500)
-    assert not [report for report in page.evaluate("window.sent") if "view" in report]
-    page.evaluate(BACK)
-    page.wait_for_function("window.sent.some((report) => report.view)")
+    window.pass_time(3500)
+    assert not window.said("view")
+    window.page.evaluate(BACK)
+    window.pass_time(3500)
+    assert window.said("view")

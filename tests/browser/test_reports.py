@@ -43,45 +43,6 @@ COUNTS = """
 from ecomrec_django.models import Event, Impression, Visitor
 print(Event.objects.exclude(kind="purchase").count(), Impression.objects.count(), Visitor.objects.count())
 """
-# The driver does not see what a beacon holds. The script's seconds pass when a test says so, so that none is too long
-# on a busy machine.
-LISTEN = """
-const send = navigator.sendBeacon.bind(navigator);
-navigator.sendBeacon = (url, blob) => { blob.text().then(heard); return send(url, blob); };
-const timers = new Map(), { setTimeout: begin, clearTimeout: end } = window;
-let now = 0, last = 1e9;
-window.setTimeout = (work, delay, ...more) => {
-  if (delay !== 1000 && delay !== 2000) return begin(work, delay, ...more);
-  timers.set(++last, { at: now + delay, work: () => work(...more) });
-  return last;
-};
-window.clearTimeout = (timer) => timers.delete(timer) || end(timer);
-window.pass = (milliseconds) => {
-  const until = now + milliseconds;
-  for (;;) {
-    const [next] = [...timers].filter(([, { at }]) => at <= until).sort(([, one], [, other]) => one.at - other.at);
-    if (!next) break;
-    timers.delete(next[0]);
-    now = next[1].at;
-    next[1].work();
-  }
-  now = until;
-};
-"""
-# Observers are told in the order in which they were made: the script knows what is in view once a new one does.
-OBSERVED = """
-() => new Promise((done) => requestAnimationFrame(() => new IntersectionObserver((_, observer) => {
-  observer.disconnect();
-  done();
-}).observe(document.body)))
-"""
-PASS = """
-async (milliseconds) => {
-  pass(milliseconds);
-  await new Blob([""]).text();
-  await heard('{"reports": []}');
-}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -105,27 +66,6 @@ def other(known):
     return known[2]
 
 
-@pytest.fixture
-def shopper(visit, address):
-    """Opens a window of somebody who agreed to be recorded; ``reports`` holds what it sent."""
-
-    def open_window(width=1280, height=900, agreed=True, **options):
-        window = visit(width, height=height, **options)
-        if agreed:
-            window.context.add_cookies([{"name": CONSENT_COOKIE, "value": "yes", "url": address}])
-        window.reports = []
-        window.page.expose_function("heard", lambda body: window.reports.extend(json.loads(body)["reports"]))
-        window.page.add_init_script(LISTEN)
-        return window
-
-    return open_window
-
-
-def said(window, name):
-    """What was reported under ``name``: places seen, places clicked, or tokens of products viewed."""
-    return [report[name] for report in window.reports if name in report]
-
-
 def recorded(real_shop, window):
     """What the shop knows of the owner of a window."""
     token = next(cookie["value"] for cookie in window.context.cookies() if cookie["name"] == COOKIE)
@@ -136,12 +76,6 @@ def recorded_once(real_shop, window, true):
     """What the shop knows of the owner of a window, once that is ``true``; it is written after the answer."""
     wait_for(lambda: true(recorded(real_shop, window)))
     return recorded(real_shop, window)
-
-
-def pass_time(window, milliseconds):
-    """Let the script's time pass, of what is in view now; what it sends meanwhile is in ``reports``."""
-    window.page.evaluate(OBSERVED)
-    window.page.evaluate(PASS, milliseconds)
 
 
 def show(page, part):
@@ -162,22 +96,22 @@ def test_an_offer_is_seen_when_half_of_it_was_in_view_for_a_second(shopper, prod
     # The banner of others would cover the edge; this shopper has answered.
     assert not page.locator(".consent").count()
     show(page, 0.4)
-    pass_time(window, 1500)
+    window.pass_time(1500)
     show(page, 0.7)
-    pass_time(window, 500)
+    window.pass_time(500)
     show(page, 0)
-    pass_time(window, 3500)
-    assert said(window, "seen") == []
+    window.pass_time(3500)
+    assert window.said("seen") == []
 
     in_view = page.locator("[data-ecomrec-block] >> nth=0").locator("[data-ecomrec-offer]").count()
     show(page, 0.7)
-    pass_time(window, 1300)
+    window.pass_time(1300)
     show(page, 0)
-    pass_time(window, 2500)
-    assert [sorted(places) for places in said(window, "seen")] == [list(range(1, in_view + 1))]
+    window.pass_time(2500)
+    assert [sorted(places) for places in window.said("seen")] == [list(range(1, in_view + 1))]
     show(page, 0.7)
-    pass_time(window, 3500)
-    assert len(said(window, "seen")) == 1
+    window.pass_time(3500)
+    assert len(window.said("seen")) == 1
 
     seen = recorded_once(real_shop, window, lambda known: known["seen"])["seen"]
     shown = page.locator("[data-ecomrec-block] >> nth=0").locator("[data-ecomrec-offer] a.ecomrec-link").all()
@@ -196,7 +130,6 @@ def test_a_click_is_tied_to_its_release_and_place(shopper, product, release, rea
     sku = offer.locator("a.ecomrec-link").get_attribute("href").removeprefix("/product/").strip("/")
     with page.expect_navigation():
         offer.locator(what).click()
-    page.wait_for_load_state("networkidle")
     known = recorded_once(real_shop, window, lambda known: ["select_item", sku] in known["events"])
     assert ["bought_with", release, product[0], 2, sku, True] in known["seen"]
     assert ["select_item", sku] in known["events"]
@@ -212,21 +145,21 @@ def test_a_cached_page_reports_its_view_and_gets_the_cookie(shopper, product, ad
     window.page.goto("/cached/")
     assert COOKIE not in [cookie["name"] for cookie in window.context.cookies()]
     with window.page.expect_response("**/beacon/") as answer:
-        pass_time(window, 2000)
+        window.pass_time(2000)
     assert answer.value.status == 204
     known = recorded_once(real_shop, window, lambda known: known["events"])
     assert known["events"] == [["view_item", product[0]]]
     window.page.goto("/cached/")
     with window.page.expect_response("**/beacon/"):
-        pass_time(window, 2000)
-    assert len(said(window, "view")) == 2
+        window.pass_time(2000)
+    assert len(window.said("view")) == 2
     assert recorded(real_shop, window)["events"] == [["view_item", product[0]]]
 
 
 def test_whoever_leaves_early_has_still_seen_the_offers(shopper, product, real_shop):
     window = shopper(height=2000)
     window.page.goto(product[1])
-    pass_time(window, 1500)
+    window.pass_time(1500)
     assert window.reports == []
     window.page.goto("/")
 
@@ -242,7 +175,7 @@ def test_a_blocked_beacon_falls_back_to_a_request(shopper, product, real_shop):
     window.page.add_init_script("navigator.sendBeacon = () => false")
     window.page.goto(product[1])
     with window.page.expect_response("**/beacon/") as answer:
-        pass_time(window, 3500)
+        window.pass_time(3500)
     assert answer.value.status == 204
     assert recorded_once(real_shop, window, lambda known: known["seen"])
 
@@ -251,11 +184,11 @@ def test_a_page_rendered_ahead_reports_nothing_until_somebody_looks(shopper, pro
     window = shopper(height=2000)
     window.page.add_init_script("Object.defineProperty(document, 'prerendering', {value: true})")
     window.page.goto(product[1])
-    pass_time(window, 3500)
+    window.pass_time(3500)
     assert window.reports == []
     window.page.evaluate("document.dispatchEvent(new Event('prerenderingchange'))")
-    pass_time(window, 3500)
-    assert said(window, "seen")
+    window.pass_time(3500)
+    assert window.said("seen")
 
 
 def test_swapped_blocks_are_observed_and_released(shopper, product, other, real_shop):
@@ -272,8 +205,8 @@ def test_swapped_blocks_are_observed_and_released(shopper, product, other, real_
         }""",
         other[1:],
     )
-    pass_time(window, 4500)
-    assert said(window, "view") == [other[2]]
+    window.pass_time(4500)
+    assert window.said("view") == [other[2]]
     known = recorded_once(real_shop, window, lambda known: known["seen"] and ["view_item", other[0]] in known["events"])
     assert {row[2] for row in known["seen"]} == {other[0]}
 
@@ -294,9 +227,9 @@ def test_a_script_that_a_swap_runs_again_reports_nothing_twice(shopper, product,
         })""",
         other[2],
     )
-    pass_time(window, 4500)
-    assert said(window, "view") == [other[2]]
-    assert len(said(window, "seen")) == page.locator("[data-ecomrec-block]").count()
+    window.pass_time(4500)
+    assert window.said("view") == [other[2]]
+    assert len(window.said("seen")) == page.locator("[data-ecomrec-block]").count()
 
 
 @pytest.mark.parametrize(
@@ -308,10 +241,10 @@ def test_whoever_does_not_agree_is_not_recorded(shopper, product, real_shop, who
     before = real_shop.ask(COUNTS)
     window = shopper(height=2000, **who)
     window.page.goto(product[1])
-    pass_time(window, 3500)
+    window.pass_time(3500)
     window.page.locator(".ecomrec-bought_with a.ecomrec-link").first.click()
     window.page.wait_for_load_state("networkidle")
-    assert said(window, "seen")
+    assert window.said("seen")
     assert COOKIE not in [cookie["name"] for cookie in window.context.cookies()]
     assert real_shop.ask(COUNTS) == before
 
@@ -320,7 +253,7 @@ def test_a_browser_that_asks_scripts_for_privacy_sends_nothing(shopper, product)
     window = shopper(height=2000)
     window.page.add_init_script("Object.defineProperty(navigator, 'globalPrivacyControl', {value: true})")
     window.page.goto(product[1])
-    pass_time(window, 3500)
+    window.pass_time(3500)
     assert window.reports == []
 
 
@@ -358,7 +291,6 @@ def test_every_page_works_under_a_policy_that_allows_nothing_inline(shopper, pro
     window.page.route(re.compile(r"/(\?.*)?$"), guarded)
     for path in ("/", product[1], "/search/?q=a", "/cart/", "/account/login/", "/privacy/"):
         window.page.goto(path)
-        window.page.wait_for_load_state("networkidle")
     window.page.goto(product[1])
-    pass_time(window, 3500)
+    window.pass_time(3500)
     assert window.reports

@@ -31,25 +31,25 @@ def anchor(real_shop, address):
     return real_shop.ask(PRODUCT).split()
 
 
-@pytest.mark.parametrize("width", [1280, pytest.param(390, marks=pytest.mark.once)])
-def test_a_shopper_finds_an_offer_buys_it_and_the_shop_learns_of_it(width, visit, real_shop, anchor):
-    product, category = anchor
-    window = visit(width)
-    page = window.page
+def buy_with_an_offer(page, product, category, look):
+    """From the first page to the order, whose number and products are returned.
+
+    look: called with the name of each page that is shown.
+    """
     page.goto("/")
-    window.check("home")
+    look("home")
 
     department = page.locator('main a[href^="/category/"]').first
     department.click()
     page.wait_for_url("**/category/**")
-    window.check("department")
+    look("department")
 
     page.goto(category)
-    window.check("category")
+    look("category")
     page.locator(f'main a[href="{product}"]').first.click()
     page.wait_for_url(f"**{product}")
     assert page.locator(".ecomrec-upgrade_to .ecomrec-offer").count() >= 1
-    window.check("product")
+    look("product")
     page.get_by_role("button", name="Add to cart", exact=True).first.click()
     page.wait_for_url("**/cart/")
 
@@ -67,22 +67,42 @@ def test_a_shopper_finds_an_offer_buys_it_and_the_shop_learns_of_it(width, visit
     cross_sell = [link.get_attribute("href") for link in page.locator(".ecomrec-bought_with a[href]").all()]
     assert cross_sell
     assert not {product, offer} & set(cross_sell)
-    window.check("cart")
+    look("cart")
 
     page.get_by_role("link", name="Checkout").click()
     page.get_by_label("Name").fill("A. Shopper")
     page.get_by_label("Email").fill("shopper@example.com")
     page.get_by_label("Address").fill("1 High Street")
-    window.check("checkout")
+    look("checkout")
     page.get_by_role("button", name="Place order").click()
     page.wait_for_url("**/order/*/")
-    window.check("order")
+    look("order")
 
-    order = page.url.rstrip("/").rsplit("/", 1)[1]
-    real_shop.manage("ecomrec_train")
-    bought = real_shop.ask(EVENTS.format(order=order)).split()
-    assert bought == sorted(address.strip("/").split("/")[-1] for address in (product, offer))
-    assert real_shop.ask(HISTORY.format(order=order)) == "2"
+    return page.url.rstrip("/").rsplit("/", 1)[1], [sku(product), sku(offer)]
+
+
+def sku(address):
+    return address.strip("/").split("/")[-1]
+
+
+@pytest.mark.once
+def test_a_shopper_finds_an_offer_and_buys_it_in_a_narrow_window(visit, anchor):
+    window = visit(390)
+
+    def look(name):
+        window.check(f"{name}-390")
+        window.resize(1280)
+        window.check(f"{name}-1280")
+        window.resize(390)
+
+    buy_with_an_offer(window.page, *anchor, look)
+
+
+def test_the_shop_learns_of_what_was_bought(market, visit_market):
+    order, products = buy_with_an_offer(visit_market(1280).page, *market.ask(PRODUCT).split(), lambda name: None)
+    market.manage("ecomrec_train")
+    assert market.ask(EVENTS.format(order=order)).split() == sorted(products)
+    assert market.ask(HISTORY.format(order=order)) == "2"
 
 
 @pytest.mark.once
@@ -90,7 +110,7 @@ def test_a_link_to_a_cart_shows_what_goes_with_it(visit, anchor):
     product, _ = anchor
     window = visit(1280)
     page = window.page
-    page.goto(f"/cart/shared/?sku={product.strip('/').split('/')[-1]}")
+    page.goto(f"/cart/shared/?sku={sku(product)}")
     assert page.locator(".ecomrec-bought_with .ecomrec-offer").count() >= 1
     window.check("shared cart")
     page.get_by_role("button", name="Add all to my cart").click()

@@ -22,13 +22,12 @@ class HostProject(ShopProcess):
     def __init__(self, name: str, folder: Path, database_url: str, *, adapter: bool = True) -> None:
         left_out = shutil.ignore_patterns("__pycache__", *([] if adapter else ["recommendations.py"]))
         self.project = Path(shutil.copytree(HOSTS / name, folder / name, ignore=left_out))
-        self.folder = folder
-        self.environment = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": f"{name}.settings",
-            "DATABASE_URL": database_url,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-        }
+        super().__init__(
+            folder,
+            database_url,
+            DJANGO_SETTINGS_MODULE=f"{name}.settings",
+            PYTHONPATH=os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        )
 
 
 _TAGS = re.compile(r"\{% (?:bought_with|upgrade_to|for_you|slot|ecomrec_\w+)[^%]*%\}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,15 +10,18 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import quote
 from urllib.request import urlopen
+from weakref import finalize
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from tests.services import end, free_port
+from tests.support.console import COMPLAINED, SAID
 from tests.support.threads import SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,27 +46,47 @@ class ShopProcess:
     # Where its manage.py lies.
     project = ROOT
 
-    def __init__(self, folder: Path, database_url: str) -> None:
+    def __init__(self, folder: Path, database_url: str, **environment: str) -> None:
         self.folder = folder
         self.environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "example_shop.settings",
             "DATABASE_URL": database_url,
             "SHOP_VAR": str(folder),
+            **environment,
         }
 
     def manage(self, *arguments: str) -> str:
-        """Run a management command; returns what it said."""
-        run = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=self.project,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert run.returncode == 0, f"{arguments}: {run.stdout}\n{run.stderr}"
-        return run.stdout
+        """Run a management command in a process of its own; returns what it said."""
+        console = self._console
+        assert console.stdin is not None
+        assert console.stdout is not None
+        console.stdin.write(json.dumps(arguments) + "\n")
+        console.stdin.flush()
+        status = console.stdout.readline().strip()
+        said, complained = (self.folder / name for name in (SAID, COMPLAINED))
+        assert status == "0", f"{arguments}: {_text(said)}\n{_text(complained)}"
+        return _text(said)
+
+    @cached_property
+    def _console(self) -> subprocess.Popen[str]:
+        """Loads the project once; it ends when the shop is forgotten."""
+        with (self.folder / COMPLAINED).open("wb") as errors:
+            console = subprocess.Popen(
+                [sys.executable, "-m", "tests.support.console", str(self.folder)],
+                cwd=self.project,
+                env=self.environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        finalize(self, _close, console)
+        return console
+
+    def reload(self) -> None:
+        """Load the project anew, whose code or settings have changed."""
+        _close(self.__dict__.pop("_console"))
 
     def ask(self, code: str) -> str:
         """What ``code`` prints in the shop's shell."""
@@ -89,6 +113,16 @@ class ShopProcess:
             address = f"http://127.0.0.1:{port}"
             wait_for(lambda: answers(address), log)
             yield address
+
+
+def _close(console: subprocess.Popen[str]) -> None:
+    """Its input ends, and so does it."""
+    with console:
+        pass
+
+
+def _text(path: Path) -> str:
+    return path.read_text(errors="replace") if path.exists() else ""
 
 
 def wait_for(true: Callable[[], object], log: Path | None = None, seconds: float = SECONDS) -> None:
@@ -120,6 +154,15 @@ def own_database(folder: Path) -> Iterator[str]:
         yield f"{'postgres' if postgres else 'mysql'}://{account}@{given['HOST']}:{given['PORT']}/{name}"
     finally:
         _administer(f"DROP DATABASE {name}{' WITH (FORCE)' if postgres else ''}")
+
+
+@contextmanager
+def new_shop(folder: Path, **environment: str) -> Iterator[ShopProcess]:
+    """An empty shop with its files in ``folder`` and a database of its own."""
+    with own_database(folder) as database:
+        shop = ShopProcess(folder, database, **environment)
+        shop.manage("migrate", "--verbosity", "0")
+        yield shop
 
 
 def _administer(statement: str) -> None:
