@@ -22,7 +22,8 @@ from ..errors import ConfigurationError
 from ..failures import note_failure
 from ..models import Visitor
 from ..privacy.erasure import erase
-from .importers.orders import baskets_of, import_order
+from .importers.order_rows import baskets_of, follow_new_owners
+from .importers.orders import import_order
 from .importers.removal import remove_orders
 from .importers.reviews import import_review
 from .request_state import current_request, recorded
@@ -92,6 +93,7 @@ def _account_deleted(*, instance: Any, using: str, **kwargs: Any) -> None:
 
 def _erase_account(key: str) -> None:
     if Visitor.objects.filter(key=key).exists():
+        try_now(follow_new_owners, key)
         erase([key])
 
 

@@ -78,6 +78,21 @@ def test_a_deleted_account_is_erased_and_its_orders_do_not_come_back(ann, django
     assert orders() == {"2", "3"}
 
 
+@pytest.mark.parametrize("owner", ["ben", "ann", None])
+def test_orders_that_were_given_to_another_account_are_that_ones(ann, owner, django_capture_on_commit_callbacks):
+    ben = get_user_model().objects.create_user("ben")
+    for number in "123":
+        place(number, ann)
+    import_purchases()
+    with django_capture_on_commit_callbacks(execute=True):
+        # Without a trace, as a shop that merges accounts may do it.
+        Order.objects.filter(number__in="12").update(user={"ben": ben, "ann": ann, None: None}[owner])
+        ann.delete()
+    import_purchases(everything=True)
+    assert orders() == ({"1", "2"} if owner == "ben" else set())
+    assert set(Event.objects.values_list("visitor__key", flat=True)) <= {user_key(ben.pk)}
+
+
 def test_an_account_that_nothing_is_stored_about_leaves_no_receipt(ann, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         ann.delete()

@@ -113,15 +113,6 @@ def import_order(order: Any, guest: str = "") -> ImportReport:
     return importer.report
 
 
-def baskets_of(order: Any) -> set[str]:
-    """`Event.basket` of one row of the adapter's ``order_model``; it has several where it is split among stores."""
-    catalog = conf.CATALOG()
-    source = RecordSource(f"{type(catalog).__name__}.order_lines", catalog.order_lines(order))
-    lines = [line for some in source.chunks(CHUNK) for line in some]
-    source.check()
-    return {line.order for line in PurchaseValidator(catalog, RecordLog("Order line")).valid(lines)} - {""}
-
-
 def join_guest(order: str, key: str) -> None:
     """Store that the visitor under ``key`` placed ``order``; every import assigns its purchases to them."""
     visitor = VisitorIds().resolve([key])[key]
