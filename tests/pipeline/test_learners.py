@@ -63,6 +63,8 @@ class TestAReleaseTrainedOnHabits:
             assert found.gains[f"{task}:personal"].low > 0.2
             assert found.methods[f"{task}:personal"].ndcg > found.methods[task].ndcg + 0.2
         assert not release.held_back
+        # Without networks there is nothing to leave out.
+        assert "ablation" not in release.run.metrics
 
     def test_scores_all_methods_by_all_metrics_on_baskets_that_came_later(self, staples):
         found = Evaluation.of_json(Release.objects.get().evaluation)
