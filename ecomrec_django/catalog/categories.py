@@ -6,12 +6,10 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
-from django.conf import settings
-from django.utils import translation
-
 from ..models import Category, Item
 from ..models.catalog import CATEGORY_SEPARATOR, aisle_path
 from .adapter import Catalog
+from .language import catalog_language
 
 Names = tuple[str, ...]
 
@@ -184,7 +182,7 @@ def category_digests(catalog: Catalog, category: Any) -> tuple[str, ...]:
     category: what `Catalog.category_path` takes
     """
     # As in a sync, whoever asks.
-    with translation.override(settings.LANGUAGE_CODE):
+    with catalog_language():
         path, keys = catalog.category_path(category), catalog.category_keys(category)
     digests = [digest_of(path, keys[-1])] if keys and keys[-1] else []
     return tuple(dict.fromkeys([*digests, digest_of(path)]))

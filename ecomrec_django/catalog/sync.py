@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-from django.conf import settings
 from django.db import connections, router, transaction
-from django.utils import timezone, translation
+from django.utils import timezone
 
 from ..conf import conf
 from ..db import MAX_LOOKUP_IDS, DriverValues, bulk_insert, chunks, gc_paused
@@ -19,6 +18,7 @@ from ..learning.progress import Progress, no_progress
 from ..models import Checkpoint, Item
 from .adapter import Catalog, ItemFacts
 from .categories import CategoryTree
+from .language import catalog_language
 from .plain_text import plain_text
 from .validation import check_product, clean_facts
 
@@ -94,7 +94,7 @@ def sync(progress: Progress = no_progress, *, force: bool = False) -> SyncReport
     than LARGEST_LOSS of the catalog and ``force`` is not set: an empty table or a failed import is the likelier reason.
     """
     # The same names whoever starts it: a shop may translate them.
-    with translation.override(settings.LANGUAGE_CODE):
+    with catalog_language():
         return _Sync(conf.CATALOG()).run(progress, force=force)
 
 

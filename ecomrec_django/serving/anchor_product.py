@@ -11,6 +11,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from ..catalog.adapter import Catalog
+from ..catalog.language import catalog_language
 from ..catalog.validation import customer_price
 from ..catalog.values import to_price
 from ..errors import DataError
@@ -53,7 +54,8 @@ def live_product(catalog: Catalog, strategy: Strategy, product: Any, known: Live
     if product is None or not strategy.same_need:
         return known
     try:
-        title, rating = catalog.display_title(product), catalog.base_rating(product)
+        with catalog_language():
+            title, rating = catalog.display_title(product), catalog.base_rating(product)
     except Exception as error:
         note_failure("display_title", error, "An upgrade is not compared by title and rating")
         return known
@@ -63,7 +65,8 @@ def live_product(catalog: Catalog, strategy: Strategy, product: Any, known: Live
 def live_amount(catalog: Catalog, product: Any) -> Amount | None:
     """How much the product holds; None if unknown, or if the shop's adapter fails."""
     try:
-        return catalog.product_amount(product)
+        with catalog_language():
+            return catalog.product_amount(product)
     except Exception as error:
         note_failure("product_amount", error, "Upgrades are not compared by size")
         return None

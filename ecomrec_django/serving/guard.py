@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from ..catalog.language import catalog_language
 from ..learning.amounts import title_key
 from ..strategies.base import LiveProduct, Offer, Reason, Strategy, Violation, ViolationCode
 from .anchor_product import base_price, live_price, live_product
@@ -129,7 +130,8 @@ class Guard:
     def _title(self, product: Any) -> str:
         """The title without differences in case, punctuation and spaces; "" if there is none."""
         try:
-            title = self.page.catalog.display_title(product)
+            with catalog_language():
+                title = self.page.catalog.display_title(product)
         except Exception:  # counted where the offer is presented
             return ""
         return title_key(title)
