@@ -16,8 +16,11 @@ SAID, COMPLAINED = "said", "complained"
 
 def main(folder: Path) -> None:
     import django
+    from django.urls import get_resolver
 
     django.setup()
+    # With the views, and the admin.
+    get_resolver().check()
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -64,12 +64,14 @@ def pasted(request, tmp_path_factory):
     began = time.monotonic()
     settings = shop.project / name / "settings.py"
     append(settings, 'INSTALLED_APPS = [*INSTALLED_APPS, "ecomrec_django"]\n')
+    shop.reload()
     steps = printed_steps(shop.manage("ecomrec_quickstart", PRODUCTS[name]))
     paste_settings(settings, steps["Settings"])
     paste_urls(shop.project / name / "urls.py", steps["URLs"])
     if "Template" in steps:
         paste_template(shop.project, steps["Template"])
         paste_form(shop.project, steps["Add"])
+    shop.reload()
     return shop, name, steps, time.monotonic() - began
 
 

@@ -3,6 +3,7 @@ from decimal import Decimal
 
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand
+from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
@@ -26,6 +27,7 @@ RATES = {"USD": "1.25", "JPY": "160"}
 class Command(BaseCommand):
     help = "Fill the bazaar with vendors, products and the orders of customers and guests."
 
+    @transaction.atomic
     def handle(self, *args, **options):
         for currency, rate in RATES.items():
             ExchangeRate.objects.create(currency=currency, rate=rate)

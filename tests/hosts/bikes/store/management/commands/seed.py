@@ -4,6 +4,7 @@ from datetime import timedelta
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.management.base import BaseCommand
+from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
 from PIL import Image, ImageDraw
@@ -31,6 +32,7 @@ COLOURS = ["#3b6e8f", "#b5533c", "#56823f", "#8a5aa0", "#c7922b"]
 class Command(BaseCommand):
     help = "Fill the shop with a few products and the orders of customers and guests."
 
+    @transaction.atomic
     def handle(self, *args, **options):
         products = [self.product(number, *row) for number, row in enumerate(PRODUCTS)]
         start = timezone.now() - timedelta(days=90)

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from django.core.management.base import BaseCommand
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Account
@@ -24,6 +25,7 @@ BASKETS = [(0, 2, 3), (0, 2), (0, 2, 3), (4, 5), (6, 7), (1,), (1, 3), (0, 3), (
 class Command(BaseCommand):
     help = "Fill the shop with a few products and the orders of its customers."
 
+    @transaction.atomic
     def handle(self, *args, **options):
         products = [self.product(number, *row) for number, row in enumerate(PRODUCTS)]
         start = timezone.now() - timedelta(days=60)
