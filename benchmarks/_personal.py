@@ -12,14 +12,14 @@ import numpy as np
 
 from ecomrec_django.learning.evaluation.metrics import evaluate
 from ecomrec_django.learning.interactions import IdMap, Interactions
-from ecomrec_django.learning.ranker_training.cases import BasketCases, EvaluationSlice
+from ecomrec_django.learning.ranker_training.cases import BasketCases, EvaluationSlice, ShopperList
 from ecomrec_django.learning.ranker_training.fitting import draw_training_sample, fit_ranker
-from ecomrec_django.learning.ranker_training.item_statistics import basket_counts, build_item_features, neighbour_tastes
+from ecomrec_django.learning.ranker_training.item_statistics import basket_counts, build_item_features
+from ecomrec_django.learning.ranker_training.neighbour_tastes import NeighbourTastes
 from ecomrec_django.learning.ranker_training.snapshot import shopper_features
 from ecomrec_django.learning.ranking.features import candidate_items, feature_matrix
 from ecomrec_django.learning.ranking.item_features import ItemFeatures, ItemTable
 from ecomrec_django.learning.ranking.ranker import Ranker, apply_discovery, unknown_shopper
-from ecomrec_django.learning.ranking.shopper_features import ShopperFeatures
 from ecomrec_django.learning.similarity.content import content_vectors
 from ecomrec_django.learning.sparse import SparseRows, rank_in_group
 from ecomrec_django.learning.statistics.cooccurrence import Statistics
@@ -95,9 +95,9 @@ class Households:
         )
 
     @cached_property
-    def shoppers(self) -> list[ShopperFeatures]:
-        found = shopper_features(self.purchases, self.item_features, neighbour_tastes(self.purchases, len(self.ids)))
-        return [*found, unknown_shopper(self.item_features)]
+    def shoppers(self) -> ShopperList:
+        found = shopper_features(self.purchases, self.item_features, NeighbourTastes.of(self.purchases, len(self.ids)))
+        return ShopperList([*found, unknown_shopper(self.item_features)])
 
     def evaluation_slice(self) -> EvaluationSlice:
         """All cases of the tenth after the training."""

@@ -39,7 +39,7 @@ class ReplayMethods:
 
     def where(self, rows: IntArray) -> ReplayMethods:
         """The same for some of the cases."""
-        return replace(self, slice=replace(self.slice, cases=self.slice.cases.where(rows)))
+        return replace(self, slice=self.slice.where(rows))
 
     def popular(self) -> list[IntArray]:
         """Bestsellers, the same for all shoppers, under the rules of the offers that they are compared with.

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ecomrec_django.learning.interactions import DAY, KINDS, IdMap, Interactions
-from ecomrec_django.learning.ranker_training.cases import BasketCases, EvaluationSlice
-from ecomrec_django.learning.ranker_training.item_statistics import build_item_features, neighbour_tastes
+from ecomrec_django.learning.ranker_training.cases import BasketCases, EvaluationSlice, ShopperList
+from ecomrec_django.learning.ranker_training.item_statistics import build_item_features
+from ecomrec_django.learning.ranker_training.neighbour_tastes import NeighbourTastes
 from ecomrec_django.learning.ranker_training.snapshot import shopper_features
 from ecomrec_django.learning.ranking.item_features import ItemFeatures, ItemTable
-from ecomrec_django.learning.ranking.shopper_features import ShopperFeatures
 from ecomrec_django.learning.sequences.gru import GRUModel
 from ecomrec_django.learning.statistics.cooccurrence import AislePairs, Pairs
 
@@ -27,7 +27,7 @@ NOW = START + 7.0 * (WEEKS - HELD_OUT)
 class Shop:
     staples: np.ndarray
     item_features: ItemFeatures
-    shoppers: list[ShopperFeatures]
+    shoppers: ShopperList
     cases: BasketCases
 
     def evaluation_slice(self) -> EvaluationSlice:
@@ -53,14 +53,14 @@ def shop(seed: int = 0, shuffled: bool = False) -> Shop:
     before = lines.time < (START + 7 * (WEEKS - HELD_OUT)) * DAY
     known = lines.where(before)
     item_features = features_of(known)
-    shoppers = shopper_features(known, item_features, neighbour_tastes(known, ITEMS))
+    shoppers = shopper_features(known, item_features, NeighbourTastes.of(known, ITEMS))
     cases = BasketCases.of(lines.where(~before), np.arange(VISITORS), AISLE)
     return Shop(staples=staples, item_features=item_features, shoppers=shoppers, cases=cases)
 
 
 def every_other_basket(planted: Shop) -> EvaluationSlice:
     """The cases of the baskets with an odd number."""
-    return replace(planted.evaluation_slice(), cases=planted.cases.where(np.flatnonzero(planted.cases.basket % 2)))
+    return planted.evaluation_slice().where(np.flatnonzero(planted.cases.basket % 2))
 
 
 def purchases(visitor: np.ndarray, item: np.ndarray, day: np.ndarray, basket: np.ndarray) -> Interactions:

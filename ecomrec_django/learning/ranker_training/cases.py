@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -94,6 +94,17 @@ class ShopperLookup(Protocol):
 
     def __getitem__(self, position: int, /) -> ShopperFeatures: ...
 
+    def among(self, positions: IntArray) -> ShopperLookup:
+        """The same, if only those at ``positions``, ascending, will be asked for."""
+
+
+class ShopperList(list[ShopperFeatures]):
+    """Shoppers that are all at hand."""
+
+    def among(self, positions: IntArray) -> ShopperList:  # noqa: ARG002
+        """All of them."""
+        return self
+
 
 @dataclass(frozen=True)
 class EvaluationSlice:
@@ -109,3 +120,9 @@ class EvaluationSlice:
     item_features: ItemFeatures
     shoppers: ShopperLookup
     candidates: Callable[[ItemFeatures, ShopperFeatures, Sequence[int]], IntArray] = candidate_items
+
+    def where(self, rows: IntArray) -> EvaluationSlice:
+        """The same for the cases of some row numbers."""
+        cases = self.cases.where(rows)
+        positions = np.unique(cases.shopper[cases.shopper >= 0])
+        return replace(self, cases=cases, shoppers=self.shoppers.among(positions))

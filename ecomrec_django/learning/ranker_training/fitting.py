@@ -54,8 +54,8 @@ def draw_training_sample(
 ) -> TrainingSample:
     """Bought candidates, and NEGATIVE_SHARE of the others, of at most ``max_cases`` cases sampled by ``seed``."""
     rng = np.random.default_rng(seed)
-    all_cases = evaluation_slice.cases
-    cases = all_cases.where(np.sort(rng.permutation(len(all_cases))[:max_cases]))
+    evaluation_slice = evaluation_slice.where(np.sort(rng.permutation(len(evaluation_slice.cases))[:max_cases]))
+    cases = evaluation_slice.cases
     baskets, basket = np.unique(cases.basket, return_inverse=True)
     rank = rng.permutation(len(baskets))
     stopping, calibrating = (int(np.ceil(len(baskets) * share)) for share in (STOPPING_SHARE, CALIBRATION_SHARE))

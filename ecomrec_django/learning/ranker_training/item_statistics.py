@@ -12,7 +12,7 @@ from ..measures import MIN_CUSTOMERS
 from ..ranking.interests import InterestWeights
 from ..ranking.item_features import ItemFeatures, ItemTable
 from ..ranking.replenishment import fit_cycles
-from ..similarity.neighbours import item_neighbours, neighbour_preferences, top_k, visitor_neighbours
+from ..similarity.neighbours import item_neighbours, top_k
 from ..sparse import SparseRows
 from ..types import FloatArray
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from ..statistics.cooccurrence import AislePairs, Pairs
 
 RECENT_HALF_LIFE = 30.0
-VISITOR_NEIGHBOURS = 150
-NEIGHBOUR_ITEMS = 300
 ITEM_NEIGHBOURS = 60
 # Buyers' worth of doubt in the similarity of two items.
 ITEM_SHRINK = 5.0
@@ -112,25 +110,6 @@ def basket_counts(purchases: Interactions, items: int) -> csr_matrix:
     return csr_matrix((np.ones(len(item), np.float32), (visitor[basket], item)), shape)
 
 
-def neighbour_tastes(purchases: Interactions, items: int) -> SparseRows:
-    """What each visitor's nearest neighbours buy: shares of their baskets, shape (visitors, items).
-
-    The similarity of two visitors is the cosine of log(1 + baskets)·log(visitors / visitors with the item). What
-    fewer than MIN_CUSTOMERS bought is in nobody's taste: that would show what a single customer bought.
-    """
-    from scipy.sparse import diags
-
-    counts = basket_counts(purchases, items)
-    visitors = counts.shape[0]
-    buyers = np.bincount(counts.indices, minlength=items)
-    liking = (counts.log1p() @ diags(np.log(max(visitors, 1) / np.maximum(buyers, 1)))).tocsr()
-    known = purchases.visitor >= 0
-    basket_visitor = purchases.visitor[known][np.unique(purchases.basket[known], return_index=True)[1]]
-    baskets = np.maximum(np.bincount(basket_visitor, minlength=visitors), 1)
-    shares = (diags(1 / baskets) @ counts @ _enough_customers(counts)).tocsr()
-    return SparseRows.of(neighbour_preferences(visitor_neighbours(liking, VISITOR_NEIGHBOURS), shares, NEIGHBOUR_ITEMS))
-
-
 def _baskets(purchases: Interactions, items: int) -> tuple[csr_matrix, FloatArray]:
     """Which basket holds what, shape (baskets, items) float32 of 0 and 1, and the day of each."""
     from scipy.sparse import csr_matrix
@@ -152,12 +131,12 @@ def _spread(counts: csr_matrix) -> csr_matrix:
     bought = counts.copy()
     bought.data[:] = 1
     lengths = np.sqrt(np.maximum(np.asarray(bought.sum(axis=1)).ravel(), 1))
-    spread = (diags(1 / lengths) @ bought @ _enough_customers(bought)).tocsr()
+    spread = (diags(1 / lengths) @ bought @ enough_customers(bought)).tocsr()
     spread.eliminate_zeros()
     return spread
 
 
-def _enough_customers(counts: csr_matrix) -> csr_matrix:
+def enough_customers(counts: csr_matrix) -> csr_matrix:
     """Takes out the items of fewer than MIN_CUSTOMERS, as a diagonal matrix of 0 and 1."""
     from scipy.sparse import diags
 

@@ -22,8 +22,9 @@ from ..similarity.neighbours import top_k
 from ..sparse import SparseRows, positions
 from ..statistics.cooccurrence import Statistics
 from ..types import IntArray
-from .cases import BasketCases, EvaluationSlice
-from .item_statistics import build_item_features, neighbour_tastes
+from .cases import BasketCases, EvaluationSlice, ShopperList
+from .item_statistics import build_item_features
+from .neighbour_tastes import NeighbourTastes
 from .trade_ups import trade_ups, upgrade_candidates
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 # Items viewed together with an item that are kept.
 CO_VIEWED = 50
+SHOPPERS_AT_ONCE = 1_000
 
 
 def item_table(items: pa.Table) -> ItemTable:
@@ -66,16 +68,16 @@ class EventsByVisitor:
 def shopper_histories(
     events: Interactions,
     by_visitor: EventsByVisitor,
-    neighbour_items: SparseRows,
+    tastes: NeighbourTastes,
     segment: IntArray,
     visitors: IntArray,
 ) -> Iterator[ShopperHistory]:
     """The `ShopperHistory` of each of the ``visitors`` (numbers), by item number.
 
-    neighbour_items: `neighbour_tastes`, a row per visitor
     segment: label of each visitor
     """
-    for visitor in visitors.tolist():
+    neighbour_items = tastes.rows(visitors)
+    for row, visitor in enumerate(visitors.tolist()):
         rows = by_visitor.order[by_visitor.starts[visitor] : by_visitor.starts[visitor + 1]]
         yield ShopperHistory.of(
             events.item[rows],
@@ -83,20 +85,16 @@ def shopper_histories(
             events.time[rows] / DAY,
             events.basket[rows],
             events.rating[rows],
-            neighbour_items.row(visitor),
+            neighbour_items.row(row),
             max(int(segment[visitor]), 0),
         )
 
 
-def shopper_features(
-    events: Interactions, item_features: ItemFeatures, neighbour_items: SparseRows
-) -> list[ShopperFeatures]:
-    """One `ShopperFeatures` per visitor number; ``neighbour_items`` are `neighbour_tastes`."""
+def shopper_features(events: Interactions, item_features: ItemFeatures, tastes: NeighbourTastes) -> ShopperList:
+    """One `ShopperFeatures` per visitor number."""
     visitors = np.arange(len(events.visitors))
-    histories = shopper_histories(
-        events, EventsByVisitor.of(events), neighbour_items, np.zeros(len(visitors), int), visitors
-    )
-    return [ShopperFeatures.of(history, item_features) for history in histories]
+    histories = shopper_histories(events, EventsByVisitor.of(events), tastes, np.zeros(len(visitors), int), visitors)
+    return ShopperList(ShopperFeatures.of(history, item_features) for history in histories)
 
 
 @dataclass(frozen=True)
@@ -105,13 +103,13 @@ class Snapshot:
 
     events: of all kinds, that may be learned from
     item_features: of all items
-    neighbour_items: `neighbour_tastes`, a row per visitor
+    tastes: of the visitors' neighbours
     segments: of the visitors
     """
 
     events: Interactions
     item_features: ItemFeatures
-    neighbour_items: SparseRows
+    tastes: NeighbourTastes
     segments: Segmentation
 
     @classmethod
@@ -135,11 +133,11 @@ class Snapshot:
             segments=popularity(segments.labels, purchases, len(items.need)),
             weights=weights,
         )
-        return cls(events, item_features, neighbour_tastes(purchases, len(items.need)), segments)
+        return cls(events, item_features, NeighbourTastes.of(purchases, len(items.need)), segments)
 
     def histories(self, visitors: IntArray) -> Iterator[ShopperHistory]:
         """The `ShopperHistory` of each of the ``visitors`` (numbers), by item number."""
-        return shopper_histories(self.events, self._by_visitor, self.neighbour_items, self.segments.labels, visitors)
+        return shopper_histories(self.events, self._by_visitor, self.tastes, self.segments.labels, visitors)
 
     @cached_property
     def _by_visitor(self) -> EventsByVisitor:
@@ -165,13 +163,15 @@ class Snapshot:
 
 
 class _LazyShoppers:
-    """Shoppers by position, made when they are asked for: few of a large shop's visitors are in the cases of a
-    slice.
+    """Shoppers by position, made when they are asked for: few of a large shop's visitors are in the cases of a slice.
+
+    With the one that is asked for, the next ones of ``expected`` positions are made, as many at once cost little more.
     """
 
-    def __init__(self, snapshot: Snapshot, visitors: IntArray) -> None:
+    def __init__(self, snapshot: Snapshot, visitors: IntArray, expected: IntArray | None = None) -> None:
         self._snapshot = snapshot
         self._visitors = visitors
+        self._expected = np.arange(len(visitors)) if expected is None else expected
         self._shoppers: dict[int, ShopperFeatures] = {}
 
     def __len__(self) -> int:
@@ -179,9 +179,21 @@ class _LazyShoppers:
 
     def __getitem__(self, position: int) -> ShopperFeatures:
         if position not in self._shoppers:
-            (history,) = self._snapshot.histories(self._visitors[position : position + 1])
-            self._shoppers[position] = ShopperFeatures.of(history, self._snapshot.item_features)
+            start = int(self._expected.searchsorted(position))
+            self._make(np.union1d(position, self._expected[start : start + SHOPPERS_AT_ONCE]))
         return self._shoppers[position]
+
+    def among(self, positions: IntArray) -> _LazyShoppers:
+        """The same shoppers, of whom those at ``positions`` will be asked for."""
+        found = _LazyShoppers(self._snapshot, self._visitors, positions)
+        found._shoppers = self._shoppers
+        return found
+
+    def _make(self, positions: IntArray) -> None:
+        missing = np.array([position for position in positions.tolist() if position not in self._shoppers])
+        histories = self._snapshot.histories(self._visitors[missing])
+        for position, history in zip(missing.tolist(), histories, strict=True):
+            self._shoppers[position] = ShopperFeatures.of(history, self._snapshot.item_features)
 
 
 def split_time(events: Interactions, share: float) -> int:

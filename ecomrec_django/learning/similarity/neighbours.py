@@ -1,4 +1,4 @@
-"""Exact nearest neighbours of visitors and of items."""
+"""Exact nearest neighbours of items."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def top_k(matrix: csr_matrix, k: int) -> csr_matrix:
     return csr_matrix((values[selected], (rows[selected], columns[selected])), matrix.shape)
 
 
-def visitor_neighbours(matrix: csr_matrix, k: int, shrink: float = 0.0) -> csr_matrix:
-    """Each visitor's ``k`` nearest others, shape (visitors, visitors), by preferences of shape (visitors, items).
+def item_neighbours(preferences: csr_matrix, k: int, shrink: float = 0.0) -> csr_matrix:
+    """Each item's ``k`` nearest others, shape (items, items), by preferences of shape (visitors, items).
 
-    Their similarity is the cosine of the rows, 0…1, times ``s / (s + shrink)`` for ``s`` items in common. Raises
+    Their similarity is the cosine of the columns, 0…1, times ``s / (s + shrink)`` for ``s`` visitors in common. Raises
     DataError for preferences below 0.
     """
     from scipy.sparse import csr_matrix, diags, vstack
 
-    matrix = csr_matrix(matrix, dtype=np.float32)
+    matrix = csr_matrix(preferences.T, dtype=np.float32)
     matrix.eliminate_zeros()
     if (matrix.data < 0).any():
         raise DataError("Preferences must not be negative.")
@@ -70,22 +70,3 @@ def visitor_neighbours(matrix: csr_matrix, k: int, shrink: float = 0.0) -> csr_m
         return csr_matrix(shape, dtype=np.float32)
     neighbours = vstack(parts).tocoo()
     return csr_matrix((neighbours.data, (rows[neighbours.row], rows[neighbours.col])), shape)
-
-
-def item_neighbours(matrix: csr_matrix, k: int, shrink: float = 0.0) -> csr_matrix:
-    """Each item's ``k`` nearest others, shape (items, items), as `visitor_neighbours` measures it on the columns."""
-    return visitor_neighbours(matrix.T.tocsr(), k, shrink)
-
-
-def neighbour_preferences(neighbours: csr_matrix, matrix: csr_matrix, k: int) -> csr_matrix:
-    """What a visitor's neighbours prefer, by their similarity: the ``k`` strongest items each, shape (visitors, items).
-
-    Σ_v similarity(u, v)·matrix(v, j) / Σ_v similarity(u, v)
-    """
-    from scipy.sparse import csr_matrix, diags, vstack
-
-    weight = np.asarray(neighbours.sum(axis=1)).ravel()
-    shares = (diags(1 / np.maximum(weight, 1e-12)) @ neighbours).tocsr()
-    step = max(_CELLS // max(matrix.shape[1], 1), 1)
-    parts = [top_k(shares[start : start + step] @ matrix, k) for start in range(0, shares.shape[0], step)]
-    return vstack(parts).tocsr() if parts else csr_matrix(matrix.shape, dtype=np.float32)

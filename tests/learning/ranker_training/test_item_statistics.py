@@ -1,4 +1,4 @@
-"""Similar items and neighbour tastes."""
+"""Similar items."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 from ecomrec_django.errors import DataError
-from ecomrec_django.learning.ranker_training.item_statistics import neighbour_tastes
-from ecomrec_django.learning.sparse import lookup_sorted
-from tests.support.aisle_shop import AISLE, START, features_of, purchases
+from tests.support.aisle_shop import START, features_of, purchases
 
 
 def test_purchases_without_a_basket_are_refused():
@@ -22,8 +20,6 @@ def test_items_of_fewer_than_three_customers_have_no_neighbours():
     held = [(0, 0), (1, 0), (2, 0), (3, 0), (0, 5), (1, 5), (2, 5), (0, 9), (1, 9)]
     visitor, item = np.array(held).T
     lines = purchases(visitor, item, np.full(len(held), START), visitor)
-    liked = neighbour_tastes(lines, len(AISLE))
-    assert lookup_sorted(*liked.row(3), np.array([0, 5, 9])).round(2).tolist() == [1.0, 1.0, 0.0]
     alike = features_of(lines).similar_items
     assert len(alike.row(9)[0]) == 0
     assert alike.row(0)[0].tolist() == [5]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ecomrec_django.learning.ranker_training.item_statistics import neighbour_tastes
+from ecomrec_django.learning.ranker_training.neighbour_tastes import NeighbourTastes
 from ecomrec_django.learning.ranker_training.snapshot import shopper_features
 from ecomrec_django.learning.ranking.features import FEATURE_NAMES, IMAGE_FEATURES, SEQUENCE_FEATURES, feature_matrix
 from ecomrec_django.learning.ranking.ranker import unknown_shopper
@@ -17,7 +17,7 @@ def test_features_of_a_shopper_follow_from_the_baskets():
     item, day, basket = np.array([0, 10, 0, 10, 20]), np.array([0, 0, 10, 10, 16]), np.array([1, 1, 2, 2, 3])
     lines = purchases(one, item, START + day, basket)
     item_features = features_of(lines)
-    shopper = shopper_features(lines, item_features, neighbour_tastes(lines, len(AISLE)))[0]
+    shopper = shopper_features(lines, item_features, NeighbourTastes.of(lines, len(AISLE)))[0]
     row = dict(
         zip(
             FEATURE_NAMES,
@@ -50,7 +50,7 @@ def test_networks_give_image_similarity_and_the_next_item():
     item = np.array([0, 0, 20])
     lines = purchases(np.zeros(3, int), item, START + np.array([0, 5, 10]), np.array([1, 2, 3]))
     item_features = with_networks(features_of(lines))
-    shopper = shopper_features(lines, item_features, neighbour_tastes(lines, len(AISLE)))[0]
+    shopper = shopper_features(lines, item_features, NeighbourTastes.of(lines, len(AISLE)))[0]
     found = feature_matrix(item_features, shopper, [0, 30], START + 20.0, np.array([10, 20, 40]))
     column = {name: found[..., FEATURE_NAMES.index(name)] for name in (*IMAGE_FEATURES, *SEQUENCE_FEATURES)}
     own = shopper.image_vector

@@ -8,12 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.sparse import csr_matrix
 
 from ecomrec_django.errors import DataError
-from ecomrec_django.learning.similarity.neighbours import (
-    item_neighbours,
-    neighbour_preferences,
-    top_k,
-    visitor_neighbours,
-)
+from ecomrec_django.learning.similarity.neighbours import item_neighbours, top_k
 from ecomrec_django.learning.sparse import SparseRows, isin_sorted, lookup_sorted, sum_by_key
 
 # Few different values, so that there are many ties.
@@ -38,7 +33,7 @@ def test_the_top_k_are_those_of_a_search_by_hand_ties_by_column(matrix, k):
 @given(matrix=square, k=st.integers(1, 8), shrink=st.sampled_from([0.0, 2.0]))
 @settings(max_examples=200, deadline=None)
 def test_neighbours_are_those_of_a_search_by_hand(matrix, k, shrink):
-    found = visitor_neighbours(csr_matrix(matrix), k, shrink).toarray()
+    found = item_neighbours(csr_matrix(matrix.T), k, shrink).toarray()
     single = matrix.astype(np.float32)
     lengths = np.maximum(np.sqrt((single**2).sum(axis=1)), 1e-12)
     alike = (single / lengths[:, None]) @ (single / lengths[:, None]).T
@@ -64,36 +59,25 @@ def planted(rng, shuffled=False):
 
 def test_neighbours_share_the_planted_taste():
     rng = np.random.default_rng(0)
-    near = visitor_neighbours(planted(rng), 10).tocoo()
-    assert (near.row % 2 == near.col % 2).all()
-    chance = visitor_neighbours(planted(rng, shuffled=True), 10).tocoo()
-    assert 0.35 < (chance.row % 2 == chance.col % 2).mean() < 0.65
-
-
-def test_neighbours_and_affinities_follow_the_planted_tastes():
-    matrix = planted(np.random.default_rng(0))
-    items = item_neighbours(matrix, 5).tocoo()
-    assert (items.row // 10 == items.col // 10).all()
-    liked = neighbour_preferences(visitor_neighbours(matrix, 10), matrix, 8).tocoo()
-    assert (liked.col // 10 == liked.row % 2).all()
-    assert liked.data.max() <= 1 + 1e-6
+    near = item_neighbours(planted(rng), 5).tocoo()
+    assert (near.row // 10 == near.col // 10).all()
+    chance = item_neighbours(planted(rng, shuffled=True), 5).tocoo()
+    assert 0.35 < (chance.row // 10 == chance.col // 10).mean() < 0.65
 
 
 def test_rare_overlap_is_shrunk():
     matrix = csr_matrix([[1.0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 1, 1], [0, 1, 1, 1]])
-    near = visitor_neighbours(matrix, 1, shrink=1.0).toarray()
+    near = item_neighbours(matrix.T, 1, shrink=1.0).toarray()
     assert (near[0, 1], near[2, 3]) == (pytest.approx(0.5), pytest.approx(0.75))
 
 
-def test_without_known_visitors_there_are_no_neighbours():
-    nobody = csr_matrix((0, 5))
-    assert visitor_neighbours(nobody, 3).shape == (0, 0)
-    assert neighbour_preferences(visitor_neighbours(nobody, 3), nobody, 3).shape == (0, 5)
+def test_without_items_there_are_no_neighbours():
+    assert item_neighbours(csr_matrix((5, 0)), 3).shape == (0, 0)
 
 
 def test_dislikes_are_refused():
     with pytest.raises(DataError, match="must not be negative"):
-        visitor_neighbours(csr_matrix([[-1.0, 1.0]]), 1)
+        item_neighbours(csr_matrix([[-1.0, 1.0]]), 1)
 
 
 def test_rows_answer_as_the_matrix_does():
