@@ -282,7 +282,7 @@ def _clocks() -> Iterator[dict[str, list[np.ndarray]]]:
 
     shopper = vars(reranking.RankingContext)["features"]
     places = {
-        "query": (page, "shopper_context"),
+        "query": (page, "shopper_context_by_key"),
         "re-ranking": (selection.RankerPersonaliser, "_ranked"),
         "shopper": (shopper, "func"),
         "candidates": (reranking, "candidate_items"),

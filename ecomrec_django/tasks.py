@@ -13,6 +13,7 @@ from django.utils.dateparse import parse_datetime
 
 from .catalog.sync import SyncReport, sync
 from .contrib.celery import task
+from .insights.bursts import new_bursts
 from .insights.daily_figures import measure
 from .insights.experiments import evaluate_all
 from .learning.progress import Progress, no_progress
@@ -153,8 +154,10 @@ def sequences_task() -> dict[str, Any]:
 
 
 def run_measure(progress: Progress = no_progress) -> dict[str, int]:
-    """Attribute purchases to offers, update the daily figures, and evaluate the running experiments."""
+    """Attribute purchases to offers, update the daily figures, evaluate the running experiments, and tell of bursts."""
     report = measure(progress)
+    if bursts := new_bursts():
+        notify("Unusually many reports of offers", "\n\n".join(bursts))
     counts = {"events": report.attribution.events, "credited": report.attribution.credited}
     return {**counts, "refunded": report.attribution.refunded, "days": report.days, "experiments": evaluate_all()}
 

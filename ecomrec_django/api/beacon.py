@@ -104,4 +104,5 @@ def _shown(block: SealedBlock, place: int) -> ShownOffer:
         anchor=block.anchor,
         position=place,
         slot=block.slot,
+        visitor=block.visitor,
     )

@@ -88,7 +88,8 @@ def _results(experiment: Experiment, exposures: Exposures, arms: Sequence[Arm]) 
     p: dict[str, float] = {}
     # Each arm is compared with the holdout and with the first arm.
     baselines = {"holdout": holdout, "first": offers[0] if offers else None}
-    tallies = _figures(experiment, exposures, exposures.arm, (len(arms),)).tolist()
+    established = exposures.where(exposures.established)
+    tallies = _figures(experiment, established, established.arm, (len(arms),)).tolist()
     rows = []
     for number, arm in enumerate(arms):
         mask = exposures.arm == number
@@ -124,7 +125,8 @@ def _results(experiment: Experiment, exposures: Exposures, arms: Sequence[Arm]) 
     }
     if holdout is not None:
         results |= _incremental(exposures, holdout)
-        is_worse = results["incremental"]["high"] is not None and results["incremental"]["high"] < 0
+        high = _incremental(established, holdout)["incremental"]["high"]
+        is_worse = high is not None and high < 0
         results["worse"] = results["worse"] + 1 if is_worse else 0
     results["policies"] = _policies(experiment, exposures, arms, offers)
     return results
@@ -225,7 +227,8 @@ def _next_shares(
     """The next shares of arms, empty if they do not change; and why the experiment falls back, empty if it does not."""
     if fallback := _fallback(experiment, results, arms):
         return fallback
-    return _shares(experiment, exposures, arms) if experiment.mode == Experiment.Mode.BANDIT else {}, ""
+    established = exposures.where(exposures.established)
+    return _shares(experiment, established, arms) if experiment.mode == Experiment.Mode.BANDIT else {}, ""
 
 
 def _shares(experiment: Experiment, exposures: Exposures, arms: Sequence[Arm]) -> dict[Arm, dict[str, float]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,9 @@ from ..db import MAX_LOOKUP_IDS, chunks, to_aware, to_db_time
 from ..learning.interactions import DAY
 from ..learning.types import BoolArray, FloatArray, IntArray
 from ..models import Conversion, Event, Experiment, Exposure, Impression, Kind
+
+# New visitors cost nothing to invent: what is decided by itself follows those who were seen before.
+ESTABLISHED_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +29,7 @@ class Exposures:
     time: seconds since 1970
     segment: Segment.pk, 0 without one
     propensity: probability with which the arm was assigned, 0…1
+    established: whether the visitor had been known for ESTABLISHED_AFTER
     clicks, orders, revenue, margin: outcomes of the arm's own offers, on the day on which they were seen
     spent, bought: total spend and number of orders of the visitor, from this exposure to the next
     """
@@ -36,6 +40,7 @@ class Exposures:
     time: FloatArray
     segment: IntArray
     propensity: FloatArray
+    established: BoolArray
     clicks: FloatArray
     orders: FloatArray
     revenue: FloatArray
@@ -45,6 +50,11 @@ class Exposures:
 
     def __len__(self) -> int:
         return len(self.arm)
+
+    def where(self, mask: BoolArray) -> Exposures:
+        """Some of the rows."""
+        columns = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "arms"}
+        return Exposures(arms=self.arms, **{name: values[mask] for name, values in columns.items()})
 
     @property
     def first(self) -> BoolArray:
@@ -74,8 +84,8 @@ def read_exposures(experiment: Experiment) -> Exposures:
     """All exposures of an experiment so far. Reads by arm and visitor, never a whole table."""
     arms = tuple(experiment.arms.order_by("pk").values_list("pk", flat=True))
     exposures = Exposure.objects.filter(arm__in=arms).order_by("visitor_id", "time")
-    rows = list(exposures.values_list("arm_id", "visitor_id", "time", "segment", "propensity"))
-    columns = list(zip(*rows, strict=True)) or [()] * 5
+    rows = list(exposures.values_list("arm_id", "visitor_id", "time", "segment", "propensity", "visitor__created"))
+    columns = list(zip(*rows, strict=True)) or [()] * 6
     arm = np.searchsorted(arms, np.array(columns[0], np.int64))
     visitor = np.array(columns[1], np.int64)
     time = np.array([to_aware(moment).timestamp() for moment in columns[2]])
@@ -90,6 +100,8 @@ def read_exposures(experiment: Experiment) -> Exposures:
         time=time,
         segment=np.array(columns[3], np.int64),
         propensity=np.array(columns[4], np.float64),
+        established=time - np.array([to_aware(moment).timestamp() for moment in columns[5]])
+        >= ESTABLISHED_AFTER.total_seconds(),
         clicks=clicks,
         orders=orders,
         revenue=revenue,

@@ -178,7 +178,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('day', models.DateField(verbose_name='day')),
-                ('reason', models.CharField(choices=[('bot', 'bot'), ('failed', 'the page returned an error'), ('prefetch', 'page prefetched, not viewed'), ('staff', 'shop staff'), ('refused', 'no consent, or a browser privacy signal'), ('withdrawn', 'consent withdrawn'), ('duplicate', 'duplicate'), ('forged', 'invalid signature'), ('burst', 'too many events from one visitor within a minute'), ('future', 'timestamp in the future'), ('stale', 'timestamp too old'), ('held', 'product not in the catalog yet (kept for later)'), ('unknown', 'product never appeared in the catalog'), ('erased', 'visitor erased'), ('lost', 'could not be stored')], max_length=16, verbose_name='reason')),
+                ('reason', models.CharField(choices=[('bot', 'bot'), ('failed', 'the page returned an error'), ('prefetch', 'page prefetched, not viewed'), ('staff', 'shop staff'), ('refused', 'no consent, or a browser privacy signal'), ('withdrawn', 'consent withdrawn'), ('duplicate', 'duplicate'), ('forged', 'invalid signature'), ('others', 'block of another visitor, or of too many'), ('burst', 'too many events from one visitor within a minute'), ('future', 'timestamp in the future'), ('stale', 'timestamp too old'), ('held', 'product not in the catalog yet (kept for later)'), ('unknown', 'product never appeared in the catalog'), ('erased', 'visitor erased'), ('lost', 'could not be stored')], max_length=16, verbose_name='reason')),
                 ('count', models.PositiveBigIntegerField(default=0, verbose_name='events')),
             ],
             options={
@@ -498,6 +498,7 @@ class Migration(migrations.Migration):
                 ('time', models.DateTimeField(db_index=True, verbose_name='time')),
                 ('clicked', models.DateTimeField(blank=True, null=True, verbose_name='clicked')),
                 ('policy', models.CharField(blank=True, max_length=16, verbose_name='policy version')),
+                ('shared_block', models.BigIntegerField(blank=True, db_index=True, editable=False, null=True)),
                 ('key', ecomrec_django.models.fields.ExactCharField(editable=False, max_length=64, unique=True)),
             ],
             options={

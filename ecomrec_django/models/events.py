@@ -165,6 +165,7 @@ class Omission(models.Model):
         WITHDRAWN = "withdrawn", _("consent withdrawn")
         DUPLICATE = "duplicate", _("duplicate")
         FORGED = "forged", _("invalid signature")
+        OTHERS = "others", _("block of another visitor, or of too many")
         BURST = "burst", _("too many events from one visitor within a minute")
         FUTURE = "future", _("timestamp in the future")
         STALE = "stale", _("timestamp too old")

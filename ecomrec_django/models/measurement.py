@@ -36,6 +36,8 @@ class Impression(models.Model):
     time = models.DateTimeField(_("time"), db_index=True)
     clicked = models.DateTimeField(_("clicked"), null=True, blank=True)
     policy = models.CharField(_("policy version"), max_length=16, blank=True)
+    # Number of a rendering that a cache may show to several visitors; null for one that was made for this visitor.
+    shared_block = models.BigIntegerField(null=True, blank=True, db_index=True, editable=False)
     # Digest of block, visitor and item; unique, so that a repeated report of an impression cannot add it again.
     key = ExactCharField(max_length=64, unique=True, editable=False)
 

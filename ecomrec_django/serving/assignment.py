@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from ..models import Kind
 from ..strategies.bandit import arm_probability, choose_arm
-from ..tracking.consent import consents
 from ..tracking.observation import ArmExposure, Observation
 from ..tracking.request_state import mark_personal, recorded
-from ..tracking.visitors import key_of
 from .page import Page
 from .rulebook import RunningExperiment
 from .variants import SlotAssignment, slot_variant
@@ -30,11 +28,8 @@ def slot_assignment(page: Page, slot: str) -> SlotAssignment | None:
 
 
 def _participate(page: Page, slot: str, experiment: RunningExperiment) -> SlotAssignment | None:
-    request = page.request
-    if request is None or not consents(request):
-        return None
-    visitor = key_of(request)
-    if not visitor:
+    request, visitor = page.request, page.visitor
+    if request is None or not visitor:
         return None
     # From here on, the response depends on the shopper.
     mark_personal(request)

@@ -36,6 +36,7 @@ class OfferBlock:
     anchor: external id of the one product that the block stands beside, see `tokens.SealedBlock`.
     assignment: how the slot is filled.
     bundle: what the product and its offers cost together, None where that is not to be said.
+    visitor: Visitor.key of who alone may report the block, "" for one that a cache may show to others.
     """
 
     strategy: str
@@ -44,6 +45,7 @@ class OfferBlock:
     anchor: str = ""
     assignment: SlotAssignment = NO_ASSIGNMENT
     bundle: Bundle | None = None
+    visitor: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.offers)
@@ -55,7 +57,7 @@ class OfferBlock:
             return ""
         items = [offer.item for offer in self.offers]
         arm, slot = self.assignment.arm, self.assignment.slot
-        return seal_block(self.strategy, self.release, self.anchor, items, arm=arm, slot=slot)
+        return seal_block(self.strategy, self.release, self.anchor, items, arm=arm, slot=slot, visitor=self.visitor)
 
 
 def offers(
@@ -113,6 +115,7 @@ def block_of(
         anchor=anchor,
         assignment=assignment,
         bundle=bundle,
+        visitor=page.sealed_for,
     )
 
 

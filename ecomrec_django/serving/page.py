@@ -13,12 +13,13 @@ from ..catalog.adapter import Catalog
 from ..catalog.validation import cart_ids
 from ..db import savepoints
 from ..failures import note_failure
+from ..tracking.consent import consents
 from ..tracking.request_state import mark_personal, request_state
-from ..tracking.visitors import has_loaded_account
+from ..tracking.visitors import has_loaded_account, key_of
 from .model_cache import MODELS, ModelCache
 from .reranking import RankingContext
 from .rulebook import Rulebook, current_rulebook
-from .shopper_context import ShopperContext, shopper_context
+from .shopper_context import ShopperContext, shopper_context_by_key
 from .variants import SlotAssignment
 
 
@@ -46,14 +47,32 @@ class Page:
     contexts: dict[str, RankingContext | None] = field(default_factory=dict)
 
     @cached_property
+    def visitor(self) -> str:
+        """Visitor.key of who asks; "" for who did not consent or cannot be recognised."""
+        return key_of(self.request) if self.request is not None and consents(self.request) else ""
+
+    @property
+    def sealed_for(self) -> str:
+        """`visitor` where the page depends on them; "" where a cache may show it to others."""
+        return vars(self).get("visitor", "")
+
+    @cached_property
     def shopper(self) -> ShopperContext | None:
         """What is known of who asks, read once a request; None without consent, or where it cannot be read."""
         try:
             with savepoints():
-                return shopper_context(self.request)
+                return self._shopper()
         except Exception as error:
             note_failure("customer", error, "Offers are not personal")
             return None
+
+    def _shopper(self) -> ShopperContext | None:
+        if self.request is None or not consents(self.request):
+            return None
+        key = self.visitor
+        # Whatever is shown now follows from who asks.
+        mark_personal(self.request)
+        return shopper_context_by_key(key) if key else None
 
     def ranking_context(self, strategy: str) -> RankingContext | None:
         """The shopper as the model behind the offers of a strategy sees them; None where there is no model, or not yet

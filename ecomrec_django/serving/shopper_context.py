@@ -11,7 +11,6 @@ import numpy as np
 from django.db import models
 from django.db.models import Count, F, Max, Subquery, TextField, Value
 from django.db.models.functions import Cast, Coalesce, Concat
-from django.http import HttpRequest
 
 from ..conf import conf
 from ..db import PreparedQuery, to_aware, to_db_time
@@ -19,9 +18,6 @@ from ..learning.interactions import KINDS
 from ..learning.ranking.shopper_history import ShopperHistory
 from ..learning.types import FloatArray
 from ..models import Event, Impression, Profile, Publication, StrategyVerdict, Visitor
-from ..tracking.consent import consents
-from ..tracking.request_state import mark_personal
-from ..tracking.visitors import key_of
 
 # Of the events since the training, the latest.
 MAX_RECENT_EVENTS = 200
@@ -89,18 +85,8 @@ class ShopperContext:
         return self.past.with_later(np.array(items), np.array(kinds, np.int8), day(np.array(seconds)), baskets)
 
 
-def shopper_context(request: HttpRequest | None) -> ShopperContext | None:
-    """None for somebody of whom nothing is known, or who did not agree to be known."""
-    if request is None or not consents(request):
-        return None
-    key = key_of(request)
-    # Whatever is shown now follows from who asks.
-    mark_personal(request)
-    return shopper_context_by_key(key) if key else None
-
-
 def shopper_context_by_key(key: str) -> ShopperContext | None:
-    """The same by Visitor.key, for who asks on their behalf."""
+    """The shopper of this Visitor.key, who agreed to be known; None for somebody of whom nothing is known."""
     past, segment, since = ShopperHistory.empty(), None, []
     ignored: dict[str, int] = {}
     held_back: dict[str, tuple[int, str]] = {}

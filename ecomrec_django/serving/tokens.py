@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from django.core import signing
 
+from ..tracking.observation import block_visitor
+
 # A block may be reported for so long: pages lie in caches and open windows.
 BLOCK_AGE = timedelta(days=7)
 _BLOCK_SALT = "ecomrec_django.block"
@@ -24,6 +26,7 @@ class SealedBlock(NamedTuple):
     anchor: external id of the product that the block stands beside, "" beside a cart or several products.
     items: external ids of the offers, in the order of their positions.
     slot: "" outside of slots.
+    visitor: `block_visitor` of the visitor that it was made for, "" for one that a cache may show to others.
     """
 
     nonce: str
@@ -33,20 +36,33 @@ class SealedBlock(NamedTuple):
     anchor: str
     items: list[str]
     slot: str = ""
+    visitor: str = ""
 
 
 def seal_block(
-    strategy: str, release: int | None, anchor: str, items: list[str], *, arm: str = "", slot: str = ""
+    strategy: str,
+    release: int | None,
+    anchor: str,
+    items: list[str],
+    *,
+    arm: str = "",
+    slot: str = "",
+    visitor: str = "",
 ) -> str:
-    """The token of one rendering of a block: letters, digits, ``-``, ``_`` and ``:``."""
+    """The token of one rendering of a block: letters, digits, ``-``, ``_`` and ``:``.
+
+    visitor: Visitor.key of who alone may report it.
+    """
+    nonce = secrets.token_urlsafe(9)
     block = SealedBlock(
-        nonce=secrets.token_urlsafe(9),
+        nonce=nonce,
         strategy=strategy,
         release=release,
         arm=arm,
         anchor=anchor,
         items=items,
         slot=slot,
+        visitor=block_visitor(nonce, visitor) if visitor else "",
     )
     return signing.TimestampSigner(salt=_BLOCK_SALT).sign_object(block)
 

@@ -13,9 +13,9 @@ from hashlib import blake2b
 from typing import Any
 
 from ..db import MAX_LOOKUP_IDS, DriverValues, bulk_insert, chunks, to_aware, to_db_time
-from ..models import Arm, Event, Exposure, HeldEvent, Impression, Item, Kind
+from ..models import Arm, Event, Exposure, HeldEvent, Impression, Item, Kind, Visitor
 from ..privacy.erasure import erasure_times
-from .observation import Observation, ShownOffer
+from .observation import Observation, ShownOffer, block_visitor
 from .omissions import Reason, count_omitted
 from .transactions import retry_transaction
 from .validation import BURST, DUPLICATE, MINUTE, SKEW
@@ -23,12 +23,17 @@ from .visitors import VisitorIds
 
 EVENT = ("kind", "visitor", "item", "time", "quantity", "rating", "basket", "session", "policy", "key")
 HELD = ("external_id", "visitor", "kind", "time", "quantity", "rating", "policy", "key")
-IMPRESSION = ("visitor", "item", "anchor", "slot", "strategy", "release", "arm", "position", "time", "policy", "key")
+IMPRESSION = (
+    *("visitor", "item", "anchor", "slot", "strategy", "release", "arm", "position", "time", "policy"),
+    *("shared_block", "key"),
+)
 EXPOSURE = ("arm", "visitor", "time", "segment", "propensity", "key")
 # Kinds whose immediate repetitions are dropped. A cart may well be filled piece by piece.
 COLLAPSED = frozenset({Kind.VIEW_ITEM, Kind.SELECT_ITEM})
 # Older observations are dropped: no queue should delay them for so long.
 OLDEST = timedelta(days=7)
+# Visitors who may report one rendering of a block that a cache showed to several.
+MAX_SHARED_VISITORS = 50
 # How long events wait for an unknown product to appear in the catalog.
 HELD_FOR = timedelta(days=30)
 
@@ -81,6 +86,13 @@ def impression_key(shown: ShownOffer, visitor: str, item: str) -> str:
     return blake2b("\0".join((shown.nonce, visitor, item)).encode(), digest_size=32).hexdigest()
 
 
+def shared_block(shown: ShownOffer) -> int | None:
+    """Impression.shared_block of an offer."""
+    if shown.visitor:
+        return None
+    return int.from_bytes(blake2b(shown.nonce.encode(), digest_size=8).digest(), signed=True)
+
+
 def exposure_key(arm: int, visitor: str, time: datetime) -> str:
     """Exposure.key: unique per arm, visitor and day (UTC)."""
     day = time.astimezone(UTC).date().isoformat()
@@ -105,7 +117,7 @@ class _Intake:
             unerased = self._unerased(unerased, successors)
         accepted = [observation for observation in unerased if self._has_consent(observation)]
         self._store_exposures([observation for observation in accepted if observation.exposure])
-        actions = [observation for observation in accepted if not observation.exposure]
+        actions = self._own_reports([observation for observation in accepted if not observation.exposure])
         self._find_items(actions)
         self._store_impressions([action for action in actions if action.kind is Kind.VIEW_ITEM_LIST])
         self._mark_clicks([action for action in actions if action.kind is Kind.SELECT_ITEM and action.shown])
@@ -159,6 +171,32 @@ class _Intake:
 
     # -- blocks -----------------------------------------------------------------------------------------------------
 
+    def _own_reports(self, actions: list[Observation]) -> list[Observation]:
+        """Without the reports of blocks that were made for others, or that too many visitors report."""
+        shared = {number for action in actions if action.shown and (number := shared_block(action.shown)) is not None}
+        visitors: dict[int, set[int]] = defaultdict(set)
+        for chunk in chunks(sorted(shared), MAX_LOOKUP_IDS):
+            rows = Impression.objects.filter(shared_block__in=chunk).order_by()
+            for number, visitor in rows.values_list("shared_block", "visitor").distinct():
+                visitors[number].add(visitor)
+        own = [action for action in actions if action.shown is None or self._may_report(action, action.shown, visitors)]
+        self.counts[Reason.OTHERS] += len(actions) - len(own)
+        return own
+
+    def _may_report(self, action: Observation, shown: ShownOffer, visitors: Mapping[int, set[int]]) -> bool:
+        """Whether a block was made for this visitor, or for a cookie that has joined their account since; of a shared
+        one, whether they are among its first ``visitors``, by number of the block, who then include them."""
+        number = shared_block(shown)
+        if number is not None:
+            reporters = visitors[number]
+            if len(reporters) < MAX_SHARED_VISITORS:
+                reporters.add(self._pk(action))
+            return self._pk(action) in reporters
+        if shown.visitor == block_visitor(shown.nonce, action.visitor):
+            return True
+        joined = Visitor.objects.filter(merged_into=self._pk(action)).values_list("key", flat=True)
+        return any(shown.visitor == block_visitor(shown.nonce, key) for key in joined)
+
     def _store_impressions(self, observations: list[Observation]) -> None:
         rows = [
             (
@@ -172,6 +210,7 @@ class _Intake:
                 shown.position,
                 self._values.time(observation.time),
                 observation.policy,
+                shared_block(shown),
                 impression_key(shown, observation.visitor, observation.item),
             )
             for observation in observations

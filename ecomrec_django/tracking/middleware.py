@@ -30,6 +30,7 @@ from .visitors import (
     account_of,
     cookie_token,
     delete_cookie,
+    has_forged_cookie,
     has_loaded_account,
     header_token,
     merge,
@@ -111,11 +112,20 @@ def _process_response(request: HttpRequest, response: HttpResponseBase) -> None:
         record.account = token_account(request)
     token, refusal = token_of(request), _refusal(request, response)
     if refusal is None:
+        if has_forged_cookie(request):
+            _drop_reports(record)
         token = _give_cookie(request, response, token, record)
     elif refusal is Reason.REFUSED and cookie_token(request):
         # This browser has a cookie from an earlier consent.
         delete_cookie(request, response)
     after_response(request, lambda: _deliver(request, record, token, refusal))
+
+
+def _drop_reports(record: RequestRecord) -> None:
+    """Leave out what an invented visitor reports of blocks; a view that the shop sees itself counts for a new one."""
+    reports = [observation for observation in record.observations if observation.shown]
+    count_omitted(Reason.FORGED, len(reports))
+    record.observations = [observation for observation in record.observations if not observation.shown]
 
 
 def _give_cookie(request: HttpRequest, response: HttpResponseBase, token: str, record: RequestRecord) -> str:

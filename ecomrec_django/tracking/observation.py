@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
+from hashlib import blake2b
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -23,6 +24,7 @@ class ShownOffer(NamedTuple):
     anchor: external id of the block's product; empty if it has none or several
     position: place in the block, 1 first
     slot: of the block; empty outside of slots
+    visitor: `block_visitor` of the visitor that the block was made for; empty if a cache may show it to others
     """
 
     nonce: str
@@ -32,6 +34,12 @@ class ShownOffer(NamedTuple):
     anchor: str
     position: int
     slot: str = ""
+    visitor: str = ""
+
+
+def block_visitor(nonce: str, visitor: str) -> str:
+    """Names a visitor, by Visitor.key, within one rendering of a block alone."""
+    return blake2b(f"{nonce}\0{visitor}".encode(), digest_size=9).hexdigest()
 
 
 class ArmExposure(NamedTuple):

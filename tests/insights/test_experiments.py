@@ -91,7 +91,10 @@ class World:
 
 
 def visitors(count, prefix="v"):
-    return Visitor.objects.bulk_create(Visitor(key=f"{prefix}{number}") for number in range(count))
+    """Visitors who were known before the experiment."""
+    made = Visitor.objects.bulk_create(Visitor(key=f"{prefix}{number}") for number in range(count))
+    Visitor.objects.update(created=NOON - timedelta(days=60))
+    return made
 
 
 def rows(experiment):

@@ -1,14 +1,16 @@
 """Visitors who agreed take part in the experiment of a slot: sticky, recorded, and as probably as asked."""
 
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
+from django.utils import timezone
 
 from ecomrec_django.failures import failure_counts
 from ecomrec_django.insights.experiments import evaluate
-from ecomrec_django.models import Arm, Experiment, Exposure, Segment
+from ecomrec_django.models import Arm, Experiment, Exposure, Segment, Visitor
 from ecomrec_django.serving.assignment import assign
 from ecomrec_django.serving.rulebook import invalidate_rulebook, running_experiment
 from ecomrec_django.serving.slots import slot_offers
@@ -191,6 +193,7 @@ def test_a_bandit_records_segments_from_the_start(experiment):
     for token in TOKENS[:3]:
         visit(token)
     assert sorted(Exposure.objects.values_list("segment", flat=True)) == [0, 0, segment.pk]
+    Visitor.objects.update(created=timezone.now() - timedelta(days=2))
     evaluate(made)
     assert [set(arm.shares) for arm in made.arms.all()] == [{"0", str(segment.pk)}] * 2
 

@@ -332,7 +332,7 @@ class TestBesideAnEmptyCart:
         block = offers(http_request, strategy)
         assert block.strategy == "for_you"
         assert [offer.item for offer in block.offers] == ["5", "6"]
-        assert open_block(block.token)[1:] == ("for_you", block.release, "", "", ["5", "6"], "")
+        assert open_block(block.token)[1:] == ("for_you", block.release, "", "", ["5", "6"], "", "")
 
     def test_and_beside_a_full_one_what_goes_with_it(self, http_request):
         http_request.cart_ids = ["1"]

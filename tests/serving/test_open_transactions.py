@@ -52,7 +52,7 @@ def test_the_page_goes_on_after_a_block_whose_products_cannot_be_read(http_reque
 
 
 def test_a_block_is_shown_to_a_shopper_who_cannot_be_looked_up(monkeypatch):
-    monkeypatch.setattr(page_module, "shopper_context", query_a_missing_table)
+    monkeypatch.setattr(page_module, "shopper_context_by_key", query_a_missing_table)
     assert [offer.item for offer in offers(asking(), "for_you").offers] == ["2", "3"]
     assert [place for place, _ in failure_counts] == ["customer"]
 
