@@ -89,8 +89,9 @@ def clean_purchase(line: object, remark: Remark) -> PurchaseLine:
         raise DataError(f"it is {kind_of(line)}: yield a PurchaseLine for each line of an order.")
     quantity = clean_pieces(line.quantity)
     if quantity < 0 and line.refunded:
-        kept = abs(clean_pieces(line.refunded))
-        quantity = quantity + kept if quantity + kept < 0 else 0
+        kept = clean_pieces(line.refunded)
+        quantity += kept if kept > 0 else -kept
+        quantity = quantity if quantity < 0 else 0
     return line._replace(
         line=_id("line", line.line, LONGEST_ID, "the permanent id of the order line, such as its primary key"),
         order=_order(line),
