@@ -47,7 +47,7 @@ SMALL = {"epochs": 1, "batch": 32, "widths": (16, 32), "rate": 1e-2}
 def _quick():
     """A small network that is trained for seconds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(image_model, "ImageSettings", partial(ImageSettings, steps=100, **SMALL))
+        patch.setattr(image_model, "ImageSettings", partial(ImageSettings, steps=50, **SMALL))
         yield
 
 

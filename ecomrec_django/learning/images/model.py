@@ -6,8 +6,9 @@ TensorFlow is imported inside the functions: no web process needs it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ...errors import DataError, TrainingError
 from .. import npz
 from ..progress import Progress
 from ..types import FloatArray, ImageArray, IntArray
-from .network import LENGTH, VECTOR, Backbone, network, pretrained
+from .network import LENGTH, VECTOR, Backbone, inference, network, pretrained
 from .training import ImageSettings, ImageTrainer
 
 MIN_IMAGES = 8
@@ -43,6 +44,11 @@ class ImageModel:
     classes: dict[str, int]
     settings: ImageSettings
     figures: dict[str, Any]
+
+    @cached_property
+    def outputs(self) -> Callable[[Any], dict[str, Any]]:
+        """`network.inference` by this network."""
+        return inference(self.network)
 
 
 def train(
@@ -178,7 +184,7 @@ def _outputs(
             part = batch[start : start + _BATCH]
             if part.shape[1:] != (model.size, model.size, 3):
                 raise DataError(f"Images must have the shape (n, {model.size}, {model.size}, 3), not {part.shape}.")
-            yield model.network.predict_on_batch(part)
+            yield {name: output.numpy() for name, output in model.outputs(part).items()}
             done += len(part)
             if progress:
                 progress(done, max(done, total))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -90,6 +90,14 @@ def network(
         return keras.Model(pixels, {VECTOR: vector, **heads})
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def inference(network: Any) -> Callable[[Any], dict[str, Any]]:
+    """The outputs of a Keras model for images in batches of any length, traced once."""
+    import tensorflow as tf
+
+    images = tf.TensorSpec(network.input.shape, tf.uint8)
+    return tf.function(lambda pixels: network(pixels, training=False), input_signature=[images], autograph=False)
 
 
 def _policy() -> str:

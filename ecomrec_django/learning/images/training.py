@@ -19,7 +19,7 @@ from .. import npz
 from ..distributed import WorkerGroup
 from ..progress import Progress
 from ..types import BoolArray, FloatArray, ImageArray, IntArray
-from .network import VECTOR, Backbone, augment, cross_entropy, equal_pairs, info_nce, network, pretrained
+from .network import VECTOR, Backbone, augment, cross_entropy, equal_pairs, inference, info_nce, network, pretrained
 from .optimizer import AveragedAdamW
 
 # With fewer labelled images, none are held out.
@@ -129,6 +129,7 @@ class ImageTrainer:
         self.pretrained = body is not None
         together = self.workers.size > 1
         self.network = network(size, classes, settings.widths, body, settings.seed, together=together)
+        self.outputs = inference(self.network)
         frozen = {id(variable) for variable in body.variables} if body else set()
         others = [variable.value for variable in self.network.non_trainable_variables if id(variable) not in frozen]
         trainable = [variable.value for variable in self.network.trainable_variables]
@@ -260,8 +261,7 @@ class ImageTrainer:
                 weights = np.tile(partner != rows, 2).astype(np.float32)
                 item = np.concatenate([rows, partner])
                 targets = np.concatenate([targets, np.full_like(targets, -1)])
-            outputs = self.network.predict_on_batch(self.images[item])
-            losses.append(float(self._loss(outputs, targets, item, weights)))
+            losses.append(float(self._loss(self.outputs(self.images[item]), targets, item, weights)))
             counts.append(len(rows))
         self.optimizer.assign(present)
         return float(np.average(losses, weights=counts)) if losses else math.nan
