@@ -40,7 +40,7 @@ ablation = [
 ]
 print(json.dumps([*rows, whole, *ablation]))
 """
-_CLEAR = """
+CLEAR = """
 import django
 django.setup()
 from ecomrec_django.models import *
@@ -64,17 +64,18 @@ def run(options: argparse.Namespace) -> list[Row]:
         if options.database_url:
             environment["DATABASE_URL"] = options.database_url
         households = [f"--households={options.households}"] if options.households else []
-        _python(["manage.py", "migrate", "-v0"], environment)
-        _python(["manage.py", "load_completejourney", *households], environment)
-        _python(["-c", _CLEAR], environment)
+        in_process(["manage.py", "migrate", "-v0"], environment)
+        in_process(["manage.py", "load_completejourney", *households], environment)
+        in_process(["-c", CLEAR], environment)
         if options.networks:
-            _python(["manage.py", "ecomrec_train"], environment)
-            print(_python(["manage.py", "ecomrec_sequences"], environment), flush=True)
-        rows: list[Row] = json.loads(_python(["-c", _TRAIN], environment).splitlines()[-1])
+            in_process(["manage.py", "ecomrec_train"], environment)
+            print(in_process(["manage.py", "ecomrec_sequences"], environment), flush=True)
+        rows: list[Row] = json.loads(in_process(["-c", _TRAIN], environment).splitlines()[-1])
     return rows
 
 
-def _python(arguments: list[str], environment: dict[str, str]) -> str:
+def in_process(arguments: list[str], environment: dict[str, str]) -> str:
+    """What a Python with these arguments prints; SystemExit if it fails."""
     done = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise SystemExit(f"{' '.join(arguments[:2])} ended with status {done.returncode}")

@@ -66,16 +66,15 @@ def clean_quantity(value: Decimal | float | str | None) -> int | Decimal:
 
 def clean_pieces(value: Decimal | float | str | None) -> int | Decimal:
     """As `clean_quantity`, or a number below 0 for what was given back."""
-    if isinstance(value, int | float | Decimal) and not (type(value) is int and value > 0):
-        quantity = _exact(value)
-        if quantity is not None and quantity < 0:
-            return quantity
-    return clean_quantity(value)
+    if type(value) is int and 0 < value <= MOST_PIECES:
+        return value
+    quantity = _exact(value) if isinstance(value, int | float | Decimal) else None
+    return quantity if quantity is not None and quantity < 0 else clean_quantity(value)
 
 
 def clean_refunded(value: Decimal | float | str | None) -> int | Decimal:
     """How much of a line was given back; 0 for None or a negative number."""
-    if value is None:
+    if value is None or (type(value) is int and value <= 0):
         return 0
     quantity = _exact(value)
     if quantity is None or quantity > MOST_PIECES:
