@@ -43,7 +43,8 @@ def new_bursts() -> list[str]:
     counts = {"newcomers": _newcomers(since, now), "rejected": max(rejected - position.get("rejected", rejected), 0)}
     # A rate of a few seconds says little.
     hours = max((now - since) / HOUR, 1.0)
-    messages, hourly = [], {}
+    messages: list[str] = []
+    hourly: dict[str, list[float]] = {}
     for name, count in counts.items():
         earlier = position.get("hourly", {}).get(name, [])
         hourly[name] = [*earlier, round(count / hours, 1)][-PERIODS:]

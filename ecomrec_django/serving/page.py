@@ -54,7 +54,8 @@ class Page:
     @property
     def sealed_for(self) -> str:
         """`visitor` where the page depends on them; "" where a cache may show it to others."""
-        return vars(self).get("visitor", "")
+        visitor: str = vars(self).get("visitor", "")
+        return visitor
 
     @cached_property
     def shopper(self) -> ShopperContext | None:
