@@ -1,4 +1,5 @@
 import csv
+from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -230,6 +231,31 @@ def test_products_of_other_systems_are_loaded_with_their_prices(load, capsys, na
     before = everything()
     load(products_of(name), "event,item,time\n")
     assert everything() == before
+
+
+WRITTEN = [
+    ("utf-8", ",", "é Й"),
+    ("utf-8-sig", ";", "é Й"),
+    ("utf-16", "\t", "é Й"),
+    ("cp1251", "|", "Й"),
+    ("cp1252", ";", "é"),
+]
+
+
+@pytest.mark.parametrize(("encoding", "delimiter", "mark"), WRITTEN)
+@pytest.mark.parametrize("name", ["shopify", "woo", "tsv"])
+def test_products_are_read_in_every_encoding_and_with_every_delimiter(load, name, encoding, delimiter, mark):
+    text = StringIO(products_of(name, 12), newline="")
+    written = StringIO(newline="")
+    csv.writer(written, delimiter=delimiter, lineterminator="\n").writerows(
+        [cell.replace("Mug", f"Mug {mark}") for cell in row]
+        for row in csv.reader(text, delimiter="\t" if name == "tsv" else ",")
+    )
+    declared = encoding if encoding.startswith("cp") else ""
+    assert load(written.getvalue().encode(encoding), "event,item,time\n", encoding=declared) == []
+    titles = dict(Product.objects.values_list("sku", "title"))
+    assert titles == {f"S{n}": f"Mug {mark} {n // 4 if name == 'shopify' else n}" for n in range(12)}
+    assert sum(Product.objects.values_list("price", flat=True)) == 78 + 6 * 5.5
 
 
 @pytest.mark.parametrize("name", ["shopify", "woo", "tsv"])

@@ -75,6 +75,10 @@ def _attributes(product: ProductGuess, orders: OrderGuess | None) -> list[str]:
         lines.append(f"select_related = {constants(product.select_related)}")
     if orders is not None:
         lines.append(f'order_model = "{orders.order_model._meta.label}"')
+        # What `purchases` selects by the time at which an order changed, if by anything, is all lines of it; but some
+        # may be rows of the other model.
+        if not orders.doubt:
+            lines.append("whole_orders = True")
     several = orders is not None and bool(orders.currency)
     return [*lines, _currency(product.model), *(SEVERAL_CURRENCIES if several else [])]
 

@@ -55,6 +55,17 @@ def test_lines_and_their_order_are_found_among_other_models(product):
     assert (guess.quantity, guess.price) == (Guess("quantity"), Guess("price"))
 
 
+@pytest.mark.parametrize(
+    "fields", [{}, {"updated": models.DateTimeField(auto_now=True)}, {"status": text(choices=[("paid", "Paid")])}]
+)
+def test_orders_come_with_all_of_their_lines_unless_these_may_be_of_another_model(product, fields):
+    order = order_model(**fields)
+    line = line_model(product, order)
+    assert "\n    whole_orders = True\n" in written(product, guess_orders(product, [line]))
+    other = line_model(product, order, "OrderLine")
+    assert "whole_orders" not in written(product, guess_orders(product, [line, other]))
+
+
 def test_the_given_models_are_taken(product):
     order, other = order_model("Receipt"), order_model()
     line = line_model(product, order, "ReceiptEntry")
