@@ -177,8 +177,8 @@ class _Intake:
         visitors: dict[int, set[int]] = defaultdict(set)
         for chunk in chunks(sorted(shared), MAX_LOOKUP_IDS):
             rows = Impression.objects.filter(shared_block__in=chunk).order_by()
-            for number, visitor in rows.values_list("shared_block", "visitor").distinct():
-                visitors[number].add(visitor)
+            for block, visitor in rows.values_list("shared_block", "visitor").distinct():
+                visitors[block].add(visitor)
         own = [action for action in actions if action.shown is None or self._may_report(action, action.shown, visitors)]
         self.counts[Reason.OTHERS] += len(actions) - len(own)
         return own

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, overload
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class BasketCases:
     day: FloatArray
     basket: IntArray
     others: IntArray
-    targets: list[IntArray]
+    targets: Sequence[IntArray]
 
     def __len__(self) -> int:
         return len(self.anchor)
@@ -70,23 +70,64 @@ class BasketCases:
 
         Anchors without a target are left out. With ``aisle`` None: whole baskets, without an anchor.
         """
-        order = np.lexsort((np.arange(len(purchases)), purchases.basket))
-        rows: list[tuple[int, int, float, int, int]] = []
-        targets: list[IntArray] = []
-        for lines in np.split(order, np.flatnonzero(np.diff(purchases.basket[order])) + 1):
-            if not len(lines):
-                continue
-            _, first = np.unique(purchases.item[lines], return_index=True)
-            items = purchases.item[lines][np.sort(first)]
-            visitor = purchases.visitor[lines[0]]
-            position = int(shopper[visitor]) if visitor >= 0 else -1
-            day, basket = purchases.time[lines[0]] / DAY, int(purchases.basket[lines[0]])
-            for anchor in items if aisle is not None else (-1,):
-                bought = items if aisle is None else items[aisle[items] != aisle[anchor]]
-                if len(bought):
-                    rows.append((position, int(anchor), day, basket, len(items) - (aisle is not None)))
-                    targets.append(bought)
-        return cls.of_rows(rows, targets)
+        lines = np.lexsort((np.arange(len(purchases)), purchases.basket))
+        size = int(purchases.item.max(initial=0)) + 1
+        # Of an item on two lines of a basket, the first.
+        first = np.unique(purchases.basket[lines] * size + purchases.item[lines], return_index=True)[1]
+        lines = lines[np.sort(first)]
+        basket, item = purchases.basket[lines], purchases.item[lines]
+        starts = np.flatnonzero(np.r_[True, basket[1:] != basket[:-1]]) if len(lines) else np.empty(0, np.int64)
+        sizes = np.diff(np.r_[starts, len(lines)])
+        number = np.repeat(np.arange(len(starts)), sizes)
+        if aisle is None:
+            chosen, anchor = starts, np.full(len(starts), -1)
+        else:
+            _, group, same = np.unique(
+                number * (int(aisle.max(initial=0)) + 1) + aisle[item], return_inverse=True, return_counts=True
+            )
+            chosen = np.flatnonzero(same[group] < sizes[number])
+            anchor = item[chosen]
+        visitor = purchases.visitor[lines[starts]][number[chosen]]
+        return cls(
+            shopper=np.where(visitor >= 0, shopper[visitor], -1) if len(shopper) else np.full(len(chosen), -1),
+            anchor=anchor,
+            day=purchases.time[lines[starts]][number[chosen]] / DAY,
+            basket=basket[chosen],
+            others=sizes[number[chosen]] - (aisle is not None),
+            targets=_BasketTargets(item, starts[number[chosen]], sizes[number[chosen]], anchor, aisle),
+        )
+
+
+@dataclass(frozen=True)
+class _BasketTargets(Sequence[IntArray]):
+    """What each case's basket holds of other aisles than the anchor's, looked up when it is asked for.
+
+    item: of all baskets, one after the other, shape (lines,)
+    starts, sizes: of the case's basket in ``item``, shape (cases,)
+    anchor: of each case, -1 for none, shape (cases,)
+    aisle: of each item; None for no anchors
+    """
+
+    item: IntArray
+    starts: IntArray
+    sizes: IntArray
+    anchor: IntArray
+    aisle: IntArray | None
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @overload
+    def __getitem__(self, case: int) -> IntArray: ...
+
+    @overload
+    def __getitem__(self, case: slice) -> list[IntArray]: ...
+
+    def __getitem__(self, case: int | slice) -> IntArray | list[IntArray]:
+        if isinstance(case, slice):
+            return [self[number] for number in range(*case.indices(len(self)))]
+        held = self.item[self.starts[case] : self.starts[case] + self.sizes[case]]
+        return held if self.aisle is None else held[self.aisle[held] != self.aisle[self.anchor[case]]]
 
 
 class ShopperLookup(Protocol):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NEIGHBOURS = 150
 ITEMS = 300
 # Buyers of one item among whom neighbours are sought.
-BUYERS = 1_000
+BUYERS = 3_000
 _HASH = np.uint64(0x9E37_79B9_7F4A_7C15)
 
 

@@ -61,7 +61,7 @@ def two_tastes() -> list[tuple[int, int]]:
     ]
 
 
-@pytest.mark.parametrize("buyers", [1_000, 4])
+@pytest.mark.parametrize("buyers", [3_000, 4])
 def test_neighbours_share_the_taste_though_few_buyers_of_an_item_are_looked_at(two_tastes, monkeypatch, buyers):
     monkeypatch.setattr(neighbour_tastes, "BUYERS", buyers)
     tastes = of_lines(two_tastes)
