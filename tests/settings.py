@@ -16,4 +16,6 @@ if DATABASES["default"]["ENGINE"].endswith("postgresql"):
     INSTALLED_APPS += ["tests.hosts.postgres"]
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, not memory: threads then wait for one another, as in a shop. One per process, for runs side by side.
+    # What a test stores need not survive a power cut.
+    DATABASES["default"]["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
     DATABASES["default"]["TEST"] = {"NAME": Path(gettempdir()) / f"ecomrec-test-{os.getpid()}.sqlite3"}

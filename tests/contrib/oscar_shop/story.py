@@ -349,7 +349,7 @@ def test_a_review_that_waits_for_approval_is_not_imported(shop):
 
 
 def test_a_training_fills_the_blocks_of_product_and_basket_pages(shop, shopper, capsys):
-    for number in range(40):
+    for number in range(16):
         user = User.objects.create_user(f"u{number}")
         buy(user, shop["tent"], shop["pegs"], shop["blue"]) if number % 4 else buy(user, shop["better"])
         # Tents are in few of the orders.
