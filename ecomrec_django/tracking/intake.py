@@ -174,7 +174,7 @@ class _Intake:
     def _own_reports(self, actions: list[Observation]) -> list[Observation]:
         """Without the reports of blocks that were made for others, or that too many visitors report."""
         shared = {number for action in actions if action.shown and (number := shared_block(action.shown)) is not None}
-        visitors: dict[int, set[int]] = defaultdict(set)
+        visitors: dict[int | None, set[int]] = defaultdict(set)
         for chunk in chunks(sorted(shared), MAX_LOOKUP_IDS):
             rows = Impression.objects.filter(shared_block__in=chunk).order_by()
             for block, visitor in rows.values_list("shared_block", "visitor").distinct():
@@ -183,7 +183,7 @@ class _Intake:
         self.counts[Reason.OTHERS] += len(actions) - len(own)
         return own
 
-    def _may_report(self, action: Observation, shown: ShownOffer, visitors: Mapping[int, set[int]]) -> bool:
+    def _may_report(self, action: Observation, shown: ShownOffer, visitors: Mapping[int | None, set[int]]) -> bool:
         """Whether a block was made for this visitor, or for a cookie that has joined their account since; of a shared
         one, whether they are among its first ``visitors``, by number of the block, who then include them."""
         number = shared_block(shown)
