@@ -18,9 +18,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ..models import Kind
-from ..serving.tokens import SealedBlock, open_block, open_item
+from ..serving.tokens import SealedBlock, SealedExposure, open_block, open_exposure, open_item
 from ..tracking import track
-from ..tracking.observation import Observation, ShownOffer
+from ..tracking.observation import ArmExposure, Observation, ShownOffer
 from ..tracking.omissions import Reason, count_omitted
 from ..tracking.request_state import request_state
 from .base import PageView
@@ -65,12 +65,33 @@ def _observations(report: dict[str, Any]) -> list[Observation]:
 
 
 def _view(report: dict[str, Any]) -> Observation:
+    try:
+        return _exposure(open_exposure(report["view"]))
+    except SignatureExpired:
+        raise
+    except BadSignature:
+        pass
     item = open_item(report["view"])
     return (
         Observation(kind=Kind.VIEW_ITEM, item=item, id=report["id"])
         if "id" in report
         else Observation(kind=Kind.VIEW_ITEM, item=item)
     )
+
+
+def _exposure(sealed: SealedExposure) -> Observation:
+    """Of the visitor that the page was made for."""
+    shown = ShownOffer(
+        nonce=sealed.nonce,
+        strategy="",
+        release=None,
+        arm=str(sealed.arm),
+        anchor="",
+        position=0,
+        visitor=sealed.visitor,
+    )
+    exposure = ArmExposure(arm=sealed.arm, segment=sealed.segment, propensity=sealed.propensity)
+    return Observation(kind=Kind.VIEW_ITEM_LIST, item="", shown=shown, exposure=exposure)
 
 
 def _offers(report: dict[str, Any]) -> Iterator[Observation]:

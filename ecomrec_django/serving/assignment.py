@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..models import Kind
 from ..strategies.bandit import arm_probability, choose_arm
 from ..tracking.observation import ArmExposure, Observation
+from ..tracking.page_views import is_fetched_ahead
 from ..tracking.request_state import mark_personal, recorded
 from .page import Page
 from .rulebook import RunningExperiment
@@ -17,7 +18,8 @@ def slot_assignment(page: Page, slot: str) -> SlotAssignment | None:
     """How ``slot`` is filled on this page, always the same within a request; None if it stays empty.
 
     Visitors without consent or without a cookie do not participate in experiments and get the slot as configured.
-    Exposures are recorded after the response. Raises ConfigurationError.
+    Exposures are recorded after the response; of a page that was fetched ahead, once it is seen. Raises
+    ConfigurationError.
     """
     if slot not in page.assignments:
         experiment = page.rulebook.experiment(slot)
@@ -37,7 +39,10 @@ def _participate(page: Page, slot: str, experiment: RunningExperiment) -> SlotAs
     assignment, propensity = assign(experiment, slot, visitor, segment)
     if assignment.arm:
         exposure = ArmExposure(arm=int(assignment.arm), segment=segment, propensity=propensity)
-        recorded(request).observations.append(Observation(kind=Kind.VIEW_ITEM_LIST, item="", exposure=exposure))
+        if is_fetched_ahead(request):
+            page.unseen[slot] = exposure
+        else:
+            recorded(request).observations.append(Observation(kind=Kind.VIEW_ITEM_LIST, item="", exposure=exposure))
     return assignment
 
 

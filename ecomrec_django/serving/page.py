@@ -14,6 +14,7 @@ from ..catalog.validation import cart_ids
 from ..db import savepoints
 from ..failures import note_failure
 from ..tracking.consent import consents
+from ..tracking.observation import ArmExposure
 from ..tracking.request_state import mark_personal, request_state
 from ..tracking.visitors import has_loaded_account, key_of
 from .model_cache import MODELS, ModelCache
@@ -31,6 +32,7 @@ class Page:
     request: the shop's own request, None for nobody's.
     shown: external ids of the offers in its blocks so far.
     assignments: slot -> how it is filled, for those asked so far.
+    unseen: slot -> the exposure to its experiment, of a page that was fetched ahead; the page reports it once seen.
     blocks: blocks rendered so far, so that each heading has an id of its own.
     models: where the models of releases are found.
     waits: whether it waits for this process to read a model.
@@ -41,6 +43,7 @@ class Page:
     request: HttpRequest | None = None
     shown: set[str] = field(default_factory=set)
     assignments: dict[str, SlotAssignment] = field(default_factory=dict)
+    unseen: dict[str, ArmExposure] = field(default_factory=dict)
     blocks: int = 0
     models: ModelCache = MODELS
     waits: bool = False

@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 from django.core import signing
 
-from ..tracking.observation import block_visitor
+from ..tracking.observation import ArmExposure, block_visitor
 
 # A block may be reported for so long: pages lie in caches and open windows.
 BLOCK_AGE = timedelta(days=7)
 _BLOCK_SALT = "ecomrec_django.block"
 _ITEM_SALT = "ecomrec_django.item"
+_EXPOSURE_SALT = "ecomrec_django.exposure"
 
 
 class SealedBlock(NamedTuple):
@@ -37,6 +38,39 @@ class SealedBlock(NamedTuple):
     items: list[str]
     slot: str = ""
     visitor: str = ""
+
+
+class SealedExposure(NamedTuple):
+    """A visit to a slot under experiment, of a page that nobody has seen yet; a tuple, as the token holds it.
+
+    visitor: `block_visitor` of the visitor with this ``nonce``
+    The others are those of ArmExposure.
+    """
+
+    nonce: str
+    visitor: str
+    arm: int
+    segment: int
+    propensity: float
+
+
+def seal_exposure(exposure: ArmExposure, visitor: str) -> str:
+    """The token by which a page that was fetched ahead reports ``exposure`` once it is seen by ``visitor``, a
+    Visitor.key."""
+    nonce = secrets.token_urlsafe(9)
+    sealed = SealedExposure(
+        nonce=nonce,
+        visitor=block_visitor(nonce, visitor),
+        arm=exposure.arm,
+        segment=exposure.segment,
+        propensity=exposure.propensity,
+    )
+    return signing.TimestampSigner(salt=_EXPOSURE_SALT).sign_object(sealed)
+
+
+def open_exposure(token: str) -> SealedExposure:
+    """Raises as `open_block`."""
+    return SealedExposure._make(signing.TimestampSigner(salt=_EXPOSURE_SALT).unsign_object(token, max_age=BLOCK_AGE))
 
 
 def seal_block(

@@ -28,7 +28,7 @@ from ..serving.offers import OfferBlock, offers
 from ..serving.page import page_of
 from ..serving.registry import strategy_named, title_of
 from ..serving.slots import slot_offers
-from ..serving.tokens import seal_item
+from ..serving.tokens import seal_exposure, seal_item
 from ..tracking.page_views import is_fetched_ahead, product_of_page
 from ..tracking.validation import clean_item
 
@@ -110,8 +110,24 @@ def slot(
     except Exception as error:
         note_failure(f"slot {name}", error)
         return mark_safe("")
-    offer_block = slot_offers(_shopper_request(request), name, anchors, category, limit)
-    return rendered(request, offer_block, Heading(title, heading))
+    shopper = _shopper_request(request)
+    offer_block = slot_offers(shopper, name, anchors, category, limit)
+    return rendered(request, offer_block, Heading(title, heading)) + _unseen(shopper, name)
+
+
+def _unseen(request: HttpRequest | None, slot: str) -> SafeString:
+    """What reports the exposure to the experiment of a slot, filled or not, on a page that was fetched ahead."""
+    if request is None or not is_fetched_ahead(request):
+        return mark_safe("")
+    try:
+        page = page_of(request, conf.CATALOG())
+        exposure = page.unseen.pop(slot, None)
+        if exposure is None:
+            return mark_safe("")
+        return format_html('<span hidden data-ecomrec-view="{}"></span>', seal_exposure(exposure, page.visitor))
+    except Exception as error:
+        note_failure("scripts", error, "The exposure to an experiment is not reported")
+        return mark_safe("")
 
 
 @register.simple_tag

@@ -116,8 +116,9 @@ class _Intake:
         if successors := {key: visitor.key for key, visitor in self._visitors.items() if visitor.key != key}:
             unerased = self._unerased(unerased, successors)
         accepted = [observation for observation in unerased if self._has_consent(observation)]
-        self._store_exposures([observation for observation in accepted if observation.exposure])
-        actions = self._own_reports([observation for observation in accepted if not observation.exposure])
+        actions = self._own_reports(accepted)
+        self._store_exposures([action for action in actions if action.exposure])
+        actions = [action for action in actions if not action.exposure]
         self._find_items(actions)
         self._store_impressions([action for action in actions if action.kind is Kind.VIEW_ITEM_LIST])
         self._mark_clicks([action for action in actions if action.kind is Kind.SELECT_ITEM and action.shown])

@@ -1,11 +1,14 @@
 """Visitors who agreed take part in the experiment of a slot: sticky, recorded, and as probably as asked."""
 
+import re
 from collections import Counter
 from datetime import timedelta
 
 import pytest
 from django.http import HttpResponse
-from django.test import RequestFactory
+from django.template import RequestContext, Template
+from django.test import Client, RequestFactory
+from django.urls import reverse
 from django.utils import timezone
 
 from ecomrec_django.failures import failure_counts
@@ -17,6 +20,7 @@ from ecomrec_django.serving.slots import slot_offers
 from ecomrec_django.serving.tokens import open_block
 from ecomrec_django.testing import publish_offers
 from ecomrec_django.tracking.middleware import TrackingMiddleware
+from ecomrec_django.tracking.visitors import token_key
 from tests.hosts.models import IntegerProduct
 
 from ..support.shoppers import asking, remember
@@ -228,3 +232,58 @@ def test_staff_see_an_arm_but_are_not_recorded(experiment, django_user_model, cl
     TrackingMiddleware(view)(request)
     request.close()
     assert not Exposure.objects.exists()
+
+
+def page_fetched_ahead(token, consent="yes"):
+    """The text of a page with the slot that a browser fetches before anybody asks for it."""
+
+    def view(request):
+        return HttpResponse(Template("{% load ecomrec %}{% slot 'product' '1' %}").render(RequestContext(request)))
+
+    request = asking(token, consent)
+    request.META |= {"HTTP_USER_AGENT": BROWSER, "HTTP_SEC_PURPOSE": "prefetch"}
+    response = TrackingMiddleware(view)(request)
+    request.close()
+    assert not failure_counts
+    return response.content.decode()
+
+
+def see(page, token):
+    """What the script of the page reports once it is seen."""
+    client = Client(HTTP_USER_AGENT=BROWSER, HTTP_SEC_FETCH_SITE="same-origin")
+    client.cookies.load(asking(token).COOKIES)
+    marks = re.findall(r'data-ecomrec-view="([^"]+)"', page)
+    for mark in marks:
+        reports = [{"view": mark, "id": "0" * 32}]
+        assert client.post(reverse("ecomrec:beacon"), {"reports": reports}, "application/json").status_code == 204
+    return len(marks)
+
+
+@pytest.mark.parametrize("holdout", [0.0, 0.999])
+def test_a_page_that_was_fetched_ahead_is_an_exposure_once_it_is_seen(experiment, holdout):
+    made = experiment(holdout=holdout, a={}, b={"limit": 1})
+    pages = {token: page_fetched_ahead(token) for token in TOKENS[:6]}
+    assert not Exposure.objects.exists()
+    for token, page in pages.items():
+        assert [see(page, token), see(page, token)] == [1, 1]
+    assert Exposure.objects.count() == 6
+    found = Exposure.objects.values_list("visitor__key", "arm_id", "propensity")
+    trial = running_experiment(made)
+    expected = set()
+    for token in TOKENS[:6]:
+        place, propensity = assign(trial, "product", token_key(token), 0)
+        expected.add((token_key(token), int(place.arm), propensity))
+    assert set(found) == expected
+
+
+def test_nobody_else_reports_the_exposure_of_a_page_that_was_fetched_ahead(experiment):
+    experiment(a={})
+    page = page_fetched_ahead(TOKENS[0])
+    assert see(page, TOKENS[1]) == 1
+    assert see(page.replace('data-ecomrec-view="', 'data-ecomrec-view="x'), TOKENS[0]) == 1
+    assert not Exposure.objects.exists()
+
+
+def test_a_page_that_was_fetched_ahead_for_nobody_known_reports_no_exposure(experiment):
+    experiment(a={})
+    assert see(page_fetched_ahead(TOKENS[0], consent="no"), TOKENS[0]) == 0
