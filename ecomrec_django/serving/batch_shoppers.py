@@ -85,7 +85,7 @@ class PublishedModel:
 
 def visitor_keys(name: str) -> list[str]:
     """The Visitor.keys that ``name`` may stand for, the likeliest first: the primary key of an account, a visitor's key
-    as the admin shows it, or a visitor token."""
+    as the admin shows it, a visitor token or the value of the cookie."""
     if _KEY.fullmatch(name):
         return [name]
     keys = [token_key(named_token(name))]

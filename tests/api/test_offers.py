@@ -23,7 +23,7 @@ def release(integer_key_shop):
 def test_offers_come_with_all_a_page_needs(client, release):
     answer = client.get(URL, {"item": "1", "limit": "1"}).json()
     shown = open_block(answer.pop("token"))
-    assert shown[1:] == ("bought_with", release.pk, "", "1", ["2"], "")
+    assert shown[1:] == ("bought_with", release.pk, "", "1", ["2"], "", "")
     assert answer == {
         "strategy": "bought_with",
         "title": "Bought together",
@@ -105,7 +105,7 @@ def items(client, url=FOR_YOU, **query):
 def test_for_you_offers_bestsellers_to_unknown_shoppers(client, release):
     answer = client.get(FOR_YOU, {"limit": "1"}).json()
     assert (answer["strategy"], answer["release"]) == ("for_you", release.pk)
-    assert open_block(answer["token"])[1:] == ("for_you", release.pk, "", "", ["4"], "")
+    assert open_block(answer["token"])[1:] == ("for_you", release.pk, "", "", ["4"], "", "")
     assert [(offer["item"], offer["title"], offer["url"]) for offer in answer["offers"]] == [
         ("4", "Title 4", "/product/4/")
     ]

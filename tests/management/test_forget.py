@@ -7,7 +7,7 @@ from ecomrec_django.errors import TrainingError
 from ecomrec_django.models import Erasure, Event, Visitor
 from ecomrec_django.privacy import erasure as erasing
 from ecomrec_django.tracking.importers.orders import import_purchases
-from ecomrec_django.tracking.visitors import open_token, sign_token, token_key, user_key
+from ecomrec_django.tracking.visitors import open_token, sign_cookie, sign_token, token_key, user_key
 from tests.privacy.conftest import ANNA, BEN, CLEO, COOKIE, history, people
 from tests.support.planted_shop import line
 
@@ -67,6 +67,12 @@ def test_a_guest_of_a_front_end_is_forgotten_by_the_visitor_token(forget, db):
     signed = sign_token("d" * 32)
     Visitor.objects.create(key=token_key(open_token(signed)))
     forget("--visitor", signed)
+    assert not Visitor.objects.exists()
+
+
+def test_a_guest_of_the_shops_pages_is_forgotten_by_the_value_of_the_cookie(forget, db):
+    Visitor.objects.create(key=token_key("d" * 32))
+    forget("--visitor", sign_cookie("d" * 32))
     assert not Visitor.objects.exists()
 
 

@@ -16,7 +16,7 @@ IDS = st.text(min_size=1, max_size=128)
 @given(st.integers(1, 2**62) | st.none(), st.just("") | IDS, st.lists(IDS, max_size=20))
 def test_a_sealed_block_can_be_opened(release, anchor, items):
     first, second = (open_block(seal_block("bought_with", release, anchor, items)) for _ in range(2))
-    assert first[1:] == second[1:] == ("bought_with", release, "", anchor, items, "")
+    assert first[1:] == second[1:] == ("bought_with", release, "", anchor, items, "", "")
     assert first.nonce != second.nonce
 
 
@@ -60,7 +60,7 @@ def test_only_blocks_with_one_anchor_name_it(integer_key_shop, rf, anchors, anch
     request = rf.get("/")
     request.cart_ids = ["1"]
     block = offers(request, "bought_with", anchors)
-    assert open_block(block.token)[1:] == ("bought_with", release.pk, "", anchor, ["2", "3"], "")
+    assert open_block(block.token)[1:] == ("bought_with", release.pk, "", anchor, ["2", "3"], "", "")
     assert block.token == block.token
 
 

@@ -115,7 +115,7 @@ def test_without_a_request_nothing_is_rendered_and_a_warning_is_logged(caplog):
 def test_a_block_carries_its_token_and_each_offer_its_place(http_request):
     html = render("{% bought_with '1' %}", request=http_request)
     token = re.search(r'<section [^>]*data-ecomrec-block="([^"]+)"', html)[1]
-    assert open_block(token)[1:] == ("bought_with", Release.objects.get().pk, "", "1", ["2", "3"], "")
+    assert open_block(token)[1:] == ("bought_with", Release.objects.get().pk, "", "1", ["2", "3"], "", "")
     places = re.findall(r'<li [^>]*data-ecomrec-offer="(\d)".*?/product/(\d)/', html, re.DOTALL)
     assert places == [("1", "2"), ("2", "3")]
 
@@ -198,7 +198,7 @@ class TestForYou:
         assert products(html) == ["2", "3", "4"]
         assert "For you</h2>" in html
         assert open_block(re.search(r'data-ecomrec-block="([^"]+)"', html)[1])[1:] == (
-            "for_you", Release.objects.latest("pk").pk, "", "", ["2", "3", "4"], ""
+            "for_you", Release.objects.latest("pk").pk, "", "", ["2", "3", "4"], "", ""
         )  # fmt: skip
 
     @pytest.mark.parametrize(
