@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import TrainingError
+from ..boosted_trees import fit_binned
 from ..progress import Progress, no_progress
 from ..ranking.features import FEATURE_NAMES, feature_matrix
 from ..ranking.ranker import Ranker, unknown_shopper
@@ -116,7 +117,7 @@ def fit_ranker(samples: Sequence[TrainingSample], seed: int = 0, without: Sequen
     known = np.flatnonzero(~np.isnan(matrix).all(axis=0) & ~np.isin(FEATURE_NAMES, without))
     # On a busy machine, threads that wait for each other take much longer than a single one.
     with threadpool_limits(1):
-        model.fit(matrix[:, known], bought, weight)
+        fit_binned(model, matrix[:, known], bought, weight)
         trees = Trees.of(_truncate(model, known, *parts[STOP]), known)
     matrix, bought, weight = parts[CALIBRATE]
     raw = trees.raw(matrix)
