@@ -58,6 +58,7 @@ class ShopHistory(RuleBasedStateMachine):
         self.untraced = set()
         # Orders of deleted accounts, with the time of it: what was placed until then does not come back.
         self.erased = {}
+        self.totals_stay = False
 
     def teardown(self):
         try:
@@ -177,6 +178,9 @@ class ShopHistory(RuleBasedStateMachine):
             # What the shop has given to another account is that one's.
             others = set(Order.objects.filter(user__isnull=False).values_list("number", flat=True))
             self.erased |= dict.fromkeys(orders - others, timezone.now())
+            # An import whose clock was ahead may have stored what the shop cannot hand over yet.
+            ahead = Order.objects.filter(number__in=orders, placed__gt=timezone.now())
+            self.totals_stay |= bool(orders - others) or ahead.exists()
         self.users[who] = get_user_model().objects.create_user(f"customer {next(self.names)}")
 
     @staticmethod
@@ -247,8 +251,8 @@ class ShopHistory(RuleBasedStateMachine):
             again = reconcile()
             assert (again.stored, again.report.changed, again.report.removed) == ({}, 0, 0)
             measure()
-            # Of the erased, the totals of the days that they were counted in stay.
-            if not self.erased:
+            # What was erased still counts in the totals of its days.
+            if not self.totals_stay:
                 assert self.daily() == self.shops_daily()
 
     def ours(self, without=()):
