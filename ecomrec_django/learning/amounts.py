@@ -145,13 +145,27 @@ def size_ratio(amount: Amount | None, other: Amount | None) -> float | None:
     return 1.0 if abs(ratio - 1) < TOLERANCE else ratio
 
 
+@lru_cache(maxsize=4096)
 def title_key(title: str) -> str:
-    """What is left of a title without case, punctuation and spaces: equal for titles that read the same.
+    """What is left of a title without case, punctuation and spaces, and with amounts in their base units: equal for
+    titles that read the same.
 
-    >>> title_key("Ruby  Port, 0.75L") == title_key("ruby port 0.75 l")
+    >>> title_key("Ruby  Port, 0.75L") == title_key("ruby port 75 cl")
+    True
+    >>> title_key("Milk · 0.5 gal") == title_key("Milk · ½ gal") != title_key("Milk · 1 gal")
     True
     """
-    return "".join(re.findall(r"\w+", unicodedata.normalize("NFKC", title).casefold()))
+    text = _plain(title)
+    for amount in _sizes(text) if len(text) <= LONGEST_TEXT else ():
+        text = text.replace(amount.text, f" {amount.value:g}{amount.unit} ")
+    return "".join(re.findall(r"\w+", text.casefold()))
+
+
+def _plain(text: str) -> str:
+    """Without signs for fractions, and with single spaces."""
+    for sign, fraction in _FRACTIONS.items():
+        text = text.replace(sign, fraction)
+    return " ".join(unicodedata.normalize("NFKC", text).split())
 
 
 def _name(name: object) -> str:
@@ -171,16 +185,13 @@ def _attribute(name: object, value: object) -> Amount | None:
 
 @lru_cache(maxsize=4096)
 def _parsed(text: str) -> Amount | None:
-    for sign, fraction in _FRACTIONS.items():
-        text = text.replace(sign, fraction)
-    text = " ".join(unicodedata.normalize("NFKC", text).split())
-    sizes = _sizes(text)
+    sizes = _sizes(_plain(text))
     measured = [size for size in sizes if size.unit != "count"] or sizes
     alike = [size for size in measured if size.unit == measured[0].unit]
     # "500 g (1.1 lb)" tells one amount twice.
     if alike and max(alike).value <= 1.05 * min(alike).value:
         return alike[0]
-    pack = None if alike else _PACK_OF.search(text)
+    pack = None if alike else _PACK_OF.search(_plain(text))
     return Amount(float(pack[1]), "count", pack[0]) if pack else None
 
 

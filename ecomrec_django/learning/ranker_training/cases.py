@@ -94,11 +94,13 @@ class BasketCases:
             day=purchases.time[lines[starts]][number[chosen]] / DAY,
             basket=basket[chosen],
             others=sizes[number[chosen]] - (aisle is not None),
-            targets=_BasketTargets(item, starts[number[chosen]], sizes[number[chosen]], anchor, aisle),
+            targets=_BasketTargets(
+                item=item, starts=starts[number[chosen]], sizes=sizes[number[chosen]], anchor=anchor, aisle=aisle
+            ),
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _BasketTargets(Sequence[IntArray]):
     """What each case's basket holds of other aisles than the anchor's, looked up when it is asked for.
 
