@@ -1,13 +1,11 @@
 """A real worker on a real broker: what a shop runs in production."""
 
 import os
-import subprocess
-import sys
 import uuid
 
 import pytest
 
-from tests.support.processes import ROOT, wait_for
+from tests.support.processes import wait_for
 
 pytestmark = pytest.mark.server
 
@@ -29,9 +27,7 @@ def test_a_worker_trains_and_publishes_a_release(staple_process):
     last = int(staple_process.ask(STATE).split()[0])
     worker = ["-m", "celery", "-A", "example_shop", "worker", "--pool", "solo", "--loglevel", "INFO", "--queues", queue]
     with staple_process.running(*worker, "--hostname", f"{queue}@%h", "--without-gossip", "--without-mingle") as log:
-        subprocess.run(
-            [sys.executable, "-c", SEND.format(queue=queue)], cwd=ROOT, env=staple_process.environment, check=True
-        )
+        staple_process.ask(SEND.format(queue=queue))
         wait_for(lambda: "succeeded" in log.read_text() or "raised" in log.read_text(), log)
         said = log.read_text()
     run, status, shown = staple_process.ask(STATE).split()
