@@ -7,7 +7,7 @@ from example_shop.settings import DATABASES, ECOMREC
 from example_shop.settings import INSTALLED_APPS as SHOP_APPS
 
 DEBUG = False
-INSTALLED_APPS = [*SHOP_APPS, "tests.hosts"]
+INSTALLED_APPS = [*SHOP_APPS, "tests.hosts", "tests.faults"]
 ROOT_URLCONF = "tests.tracking.urls"
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -26,7 +26,8 @@ def cable(database):
 
 @pytest.mark.parametrize("kind", [GUNICORN, THREADS], ids=["one-thread", "threads"])
 def test_pages_go_on_and_what_is_lost_is_counted(kind, cable, tmp_path):
-    with serving(kind, environment(database_url(cable.port)), tmp_path) as server:
+    given = environment(database_url(cable.port), BREAKER_SECONDS="0.5")
+    with serving(kind, given, tmp_path) as server:
         seen = [server.get("/page/a/") for _ in range(10)]
         wait_for(lambda: Event.objects.count() == 10, server.log)
         cable.cut()
