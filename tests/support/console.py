@@ -6,6 +6,7 @@ said lies in ``said`` and ``complained`` of the folder, and its exit status is w
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -21,6 +22,8 @@ def main(folder: Path) -> None:
     django.setup()
     # With the views, and the admin.
     get_resolver().check()
+    # Forks need not look through it, nor copy it.
+    gc.freeze()
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
