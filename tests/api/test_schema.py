@@ -56,7 +56,7 @@ from drf_spectacular.generators import SchemaGenerator
 schema = SchemaGenerator().get_schema(public=True)
 print(*(name for name in ("EcomrecBlock", "EcomrecPersonalData") if name in schema["components"]["schemas"]))
 """
-EXAMPLES = 40
+EXAMPLES = 60
 ANSWERED = {"by", "since", "until", "lines", "shop"}
 TOKEN = "a" * 32
 COOKIES = {COOKIE: sign_cookie(TOKEN), CONSENT_COOKIE: "yes"}

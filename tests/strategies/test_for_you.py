@@ -136,7 +136,7 @@ def test_the_same_input_gives_the_same_lists():
         np.testing.assert_array_equal(getattr(one.by_category, name), getattr(other.by_category, name))
 
 
-@pytest.mark.parametrize(("share", "leads"), [(1.0, False), (0.7, False), (0.6, True)])
+@pytest.mark.parametrize(("share", "leads"), [(1.0, False), (0.85, False), (0.8, True)])
 def test_what_is_in_most_orders_leads_no_list_for_everybody(share, leads):
     bought = [[(21, 22, 1011, 1012)[at % 4], *([1001] if at < share * 40 else [])] for at in range(40)]
     made = ForYou().make(training(baskets(bought), CATALOG))

@@ -10,7 +10,7 @@ from ..measures import MIN_CUSTOMERS, expected_together
 from ..types import BoolArray, FloatArray, IntArray
 
 # What more than this share of all orders holds is hardly anybody's choice; shares of fewer orders say little.
-UBIQUITOUS_SHARE = 0.6
+UBIQUITOUS_SHARE = 0.8
 ENOUGH_ORDERS = 20
 
 
