@@ -2,7 +2,7 @@
 # make test           everything on SQLite, and what has a database on MariaDB and on PostgreSQL
 #                     and a small shop on the built wheel in three environments (PYTHONS=here: those of this Python alone)
 # make test-embedded  what needs no service and no browser
-# make bench NAME=…   one of: admin batch cold complete_journey curated deep images imports pairs personal pipeline serving sessions shoppers simulate tracking upgrade
+# make bench NAME=…   one of: admin batch cold complete_journey curated deep growth images imports pairs personal pipeline serving sessions shoppers simulate tracking upgrade
 # make screenshots    the pictures of the documentation, from the demo's shop
 # make wheel          the wheel and the source distribution, in dist/
 # make lint           style, types, templates, migrations

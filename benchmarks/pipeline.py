@@ -18,7 +18,7 @@ from . import Row
 
 ROOT = Path(__file__).resolve().parent.parent
 # Runs in a process of its own, so that its peak memory is the pipeline's and nobody else's.
-_TRAIN = """
+TRAIN = """
 import json, resource, time
 import django
 django.setup()
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> list[Row]:
         if options.networks:
             in_process(["manage.py", "ecomrec_train"], environment)
             print(in_process(["manage.py", "ecomrec_sequences"], environment), flush=True)
-        rows: list[Row] = json.loads(in_process(["-c", _TRAIN], environment).splitlines()[-1])
+        rows: list[Row] = json.loads(in_process(["-c", TRAIN], environment).splitlines()[-1])
     return rows
 
 
