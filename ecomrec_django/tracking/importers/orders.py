@@ -159,10 +159,10 @@ class OrderImporter:
         with transaction.atomic(using=router.db_for_write(Event)):
             lock_checkpoint(CHECKPOINT)
             self._records.begin()
-            stored = {} if self._is_first else self._stored(lines, valid)
+            accepted = [line for line in valid if self._records.accepts(line.user, line.time, line.order, line.guest)]
+            stored = {} if self._is_first else self._stored(lines, valid, accepted)
             returns = self._credit_notes.known((line.order for line in valid), _ids(lines))
-            valid = [line for line in valid if self._records.accepts(line.user, line.time, line.order, line.guest)]
-            valid = self._with_items(valid, stored, returns)
+            valid = self._with_items(accepted, stored, returns)
             self._write(valid, stored, returns)
         forget_waiting(valid)
         if self._accepted:
@@ -199,14 +199,25 @@ class OrderImporter:
         self.waiting.add(self._validator.refused)
         self._validator.refused = []
 
-    def _stored(self, lines: Sequence[object], valid: Sequence[PurchaseLine]) -> dict[str, StoredLine]:
+    def _stored(
+        self, lines: Sequence[object], valid: Sequence[PurchaseLine], accepted: Sequence[PurchaseLine]
+    ) -> dict[str, StoredLine]:
         """What is stored of the orders of this chunk, and of its lines."""
         stored = lines_of_orders(line.order for line in valid)
         yielded = _ids(lines)
         # Refused lines, and those that name no order.
         others = yielded.difference(line.line for line in valid if line.order)
         stored |= lines_by_id(others - stored.keys())
-        self._sightings.note(_purchases(stored), yielded)
+        barred = {line.line: line.order for line in valid}
+        for line in accepted:
+            del barred[line.line]
+        # Moved into an order that may not be imported, they are no longer in their own.
+        gone = {
+            line
+            for line, known in stored.items()
+            if known.facts is not None and barred.get(line, known.facts.basket) != known.facts.basket
+        }
+        self._sightings.note(_purchases(stored), yielded - gone)
         return stored
 
     def _with_items(

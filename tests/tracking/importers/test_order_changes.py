@@ -125,6 +125,16 @@ def test_a_line_that_an_order_no_longer_has_is_removed(whole_orders):
     assert not stored("refund")
 
 
+def test_a_line_moved_into_the_order_of_an_erased_account_leaves_its_own(whole_orders):
+    whole_orders.lines = [line(1, "a", order="o1"), line(2, "b", user="2", order="o2"), line(3, "c", "o2", user="2")]
+    import_purchases()
+    erase([user_key("1")])
+    # The account is gone; its order has taken over a line of another.
+    whole_orders.lines = [line(1, "a", "o1", None), line(3, "c", "o1", None), line(2, "b", "o2", "2")]
+    assert import_purchases().removed == 1
+    assert [row[0] for row in stored()] == ["2"]
+
+
 def test_lines_that_were_made_anew_replace_the_old_ones(whole_orders):
     whole_orders.lines = [line(n, "a") for n in (1, 2)]
     import_purchases()
