@@ -43,12 +43,12 @@ def share_short(pairs):
 
 
 def test_equal_releases_are_refused_no_more_than_chance_allows():
-    assert 0 < share_short((simulated(2 * seed), simulated(2 * seed + 1)) for seed in range(100)) <= 0.05
+    assert 0 < share_short((simulated(2 * seed), simulated(2 * seed + 1)) for seed in range(200)) <= 0.05
 
 
 def test_a_method_equal_to_bestsellers_is_rarely_refused():
     equal = {"bought_with": 0.4, "bought_with:popularity": 0.4}
-    assert 0 < share_short((simulated(seed, equal), None) for seed in range(100)) <= 0.05
+    assert 0 < share_short((simulated(seed, equal), None) for seed in range(200)) <= 0.05
 
 
 def test_a_release_that_lost_what_the_current_one_gained_is_refused():

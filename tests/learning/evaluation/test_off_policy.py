@@ -32,7 +32,7 @@ def logged(rng, rows=4_000, behaviour=BEHAVIOUR):
 def test_the_interval_holds_the_true_value_nine_times_of_ten(estimator, policy):
     rng = np.random.default_rng(0)
     true = float((policy * CHANCES).sum(axis=1).mean())
-    found = [estimator(logged(rng), policy) for _ in range(100)]
+    found = [estimator(logged(rng), policy) for _ in range(200)]
     assert np.mean([one.low <= true <= one.high for one in found]) >= 0.9
     assert np.mean([one.value for one in found]) == pytest.approx(true, rel=0.02)
     # An interval that holds everything would say nothing.
